@@ -1,0 +1,66 @@
+# make demo    everything on this machine, with a virtual fleet, until Ctrl-C
+# make serve   the server for real devices (ARGS="--port 9090" and the like go to `homie-ota serve`)
+# make test    every check: format, lint, types, room contracts, tests (TESTS="tests/test_x.py -k word" for a part)
+# make bench   the benchmarks, each beside its reference (ARGS chooses some)
+#
+# All of them set up .venv first; they need only Python 3.11 or newer with venv, and make.
+
+BIN := .venv/bin
+ARGS ?=
+TESTS ?=
+
+.PHONY: help demo serve test bench setup setup-dev packages format lint types contracts tests docs lock clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/,$$d'
+
+demo: setup
+	@exec $(BIN)/homie-ota demo $(ARGS)
+
+serve: setup
+	@exec $(BIN)/homie-ota serve $(ARGS)
+
+test: packages setup-dev
+	@$(MAKE) --no-print-directory lint types contracts tests
+
+bench: packages setup-dev
+	@exec $(BIN)/python -m bench $(ARGS)
+
+# --- what the four are made of ---
+
+setup:
+	@scripts/setup.sh
+
+setup-dev:
+	@scripts/setup.sh dev
+
+packages:
+	@scripts/packages.sh
+
+format:
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint:
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types:
+	$(BIN)/mypy
+
+contracts:
+	$(BIN)/lint-imports
+
+tests:
+	$(BIN)/pytest $(TESTS)
+
+# docs/architecture.md: the table of modules, from their docstrings
+docs:
+	$(BIN)/python scripts/architecture.py
+
+# requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)
+lock:
+	scripts/lock.sh $(ARGS)
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
