@@ -1,0 +1,90 @@
+"""Errors sorted by who must act; the message is for a person.
+
+Rule: a message says what is wrong, what was expected, what was got, and what to do now. `code` is the stable word of
+the API (`application/problem+json`), `status` its HTTP status, `exit_status` that of the command line
+(shared table in `docs/architecture.md`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HomieOtaError(Exception):
+    """Anything that is told to a person in one sentence."""
+
+    code: ClassVar[str] = "failed"
+    status: ClassVar[int] = 500
+    exit_status: ClassVar[int] = 1
+
+
+class WrongUse(HomieOtaError):
+    """The caller asked for something that has no meaning: a misspelt field, a missing value."""
+
+    code = "wrong-use"
+    status = 400
+    exit_status = 2
+
+
+class NotFound(HomieOtaError):
+    """No such device, firmware or deployment."""
+
+    code = "not-found"
+    status = 404
+    exit_status = 3
+
+
+class Conflict(HomieOtaError):
+    """It exists, but not in the state that this needs: in use, running already, ambiguous."""
+
+    code = "conflict"
+    status = 409
+    exit_status = 4
+
+
+class NotEligible(HomieOtaError):
+    """This firmware must not go to this device."""
+
+    code = "not-eligible"
+    status = 409
+    exit_status = 4
+
+
+class BadFirmware(HomieOtaError):
+    """The uploaded file cannot be an image; the uploader has to bring another one."""
+
+    code = "bad-firmware"
+    status = 400
+    exit_status = 4
+
+
+class TooLarge(HomieOtaError):
+    """More bytes than the settings allow."""
+
+    code = "too-large"
+    status = 413
+    exit_status = 4
+
+
+class NotAllowed(HomieOtaError):
+    """Nobody is logged in, or somebody who may not do this."""
+
+    code = "not-allowed"
+    status = 403
+    exit_status = 4
+
+
+class StorageFull(HomieOtaError):
+    """The disk did not take what was to be written; the old state stands."""
+
+    code = "storage-full"
+    status = 507
+    exit_status = 1
+
+
+class Unreachable(HomieOtaError):
+    """A server or broker does not answer."""
+
+    code = "unreachable"
+    status = 503
+    exit_status = 5

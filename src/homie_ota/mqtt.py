@@ -1,0 +1,282 @@
+"""One MQTT connection, and a session that keeps one up; the only user of the MQTT library.
+
+Rule: nothing is ever sent twice. Sessions are clean, each connection is a new client, and what the library would keep
+for sending again is not kept at all (`_Unrepeatable`): an image that was cut off is never repeated by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import gmqtt
+from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.storage import PersistentStorage
+
+from homie_ota.errors import Unreachable, WrongUse
+from homie_ota.model import Publish
+
+log = logging.getLogger(__name__)
+logging.getLogger("gmqtt").setLevel(
+    logging.ERROR
+)  # its INFO and WARNING say what `lost` says, once a connection
+
+OnMessage = Callable[[str, bytes, int, bool], None]
+"""(topic, payload, qos, retain flag); called synchronously for every message, so it has to be quick."""
+
+MAX_PAYLOAD = 8 * 1024 * 1024
+FIRST_RETRY, LAST_RETRY = 0.5, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is and who we are there; `tls` uses the system's certificates unless `ca_file` is given."""
+
+    host: str
+    port: int = 1883
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    ca_file: str = ""
+
+    @classmethod
+    def from_url(cls, url: str) -> Broker:
+        """Read `mqtt://user:pw@host:1883` or `mqtts://…`; raises WrongUse when it is neither."""
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+        try:
+            port = parts.port
+        except ValueError:
+            raise WrongUse("The broker's address has no usable port; expected mqtt://host:1883.") from None
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise WrongUse(
+                "The broker's address should look like mqtt://user:password@host:1883 or mqtts://host."
+            )
+        tls = parts.scheme == "mqtts"
+        username, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.hostname, port or (8883 if tls else 1883), username, password, tls)
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+class _Unrepeatable(PersistentStorage):  # type: ignore[misc]
+    """Remembers who waits for a PUBACK and not one byte of what was sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: dict[int, asyncio.Future[None]] = {}
+        self.last_mid = 0
+
+    def push_message(self, mid: int, raw_package: bytes) -> None:  # noqa: ARG002 - not kept, by intent
+        self.last_mid = mid
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        future = self.waiting.pop(mid, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def fail_all(self, reason: Exception) -> None:
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(reason)
+        self.waiting.clear()
+
+
+class _Client(gmqtt.Client):  # type: ignore[misc]
+    """The library's client without its own way to come back.
+
+    `reconnect_retries = 0` still lets it try once, with a session that is not clean, behind our back.
+    """
+
+    async def reconnect(self, delay: bool = False) -> None:  # noqa: ARG002 - the library's signature
+        return
+
+
+class Connection:
+    """One connection, from CONNACK to its end; it never reconnects. Make it with `open`."""
+
+    def __init__(self, client: _Client, storage: _Unrepeatable) -> None:
+        self._client = client
+        self._storage = storage
+        self.lost = asyncio.Event()
+
+    @classmethod
+    async def open(
+        cls,
+        broker: Broker,
+        *,
+        client_id: str,
+        on_message: OnMessage,
+        will: Publish | None = None,
+        keepalive: int = 60,
+        patience: float = 10.0,
+    ) -> Connection:
+        """Connect with a clean session (MQTT 3.1.1, which every broker speaks).
+
+        Raises Unreachable, with the broker's address and its answer, when there is no CONNACK that accepts us.
+        """
+        storage = _Unrepeatable()
+        testament = gmqtt.Message(will.topic, will.payload, will.qos, will.retain) if will else None
+        client = _Client(client_id, clean_session=True, will_message=testament, persistent_storage=storage)
+        if broker.username:
+            client.set_auth_credentials(broker.username, broker.password)
+        connection = cls(client, storage)
+        client.on_disconnect = connection._gone
+        # The library wraps every callback in a partial and asks whether it is a coroutine: set ours directly.
+        client._package_handler._on_message_callback = _unpacked(on_message)  # noqa: SLF001
+        try:
+            async with asyncio.timeout(patience):
+                await client.connect(
+                    broker.host, broker.port, ssl=_context(broker), keepalive=keepalive, version=MQTTv311
+                )
+        except TimeoutError:
+            connection.abort()
+            raise Unreachable(f"The broker {broker} did not answer within {patience:g} s.") from None
+        except Exception as error:  # noqa: BLE001 - the library raises OSError, its own errors and AttributeError
+            connection.abort()
+            raise Unreachable(f"The broker {broker} cannot be used: {error}") from None
+        return connection
+
+    def _gone(self, _client: Any, _packet: Any, _exc: Any = None) -> None:
+        self._storage.fail_all(
+            Unreachable("The connection to the broker was lost before it confirmed the message.")
+        )
+        self.lost.set()
+
+    def subscribe(self, filters: Iterable[str], qos: int = 0) -> None:
+        """Subscribe, a hundred filters a packet; retained messages follow by themselves."""
+        wanted = [gmqtt.Subscription(each, qos=qos) for each in filters]
+        for start in range(0, len(wanted), 100):
+            self._client.subscribe(wanted[start : start + 100])
+
+    def unsubscribe(self, filters: Iterable[str]) -> None:
+        """Forget these filters, a packet each."""
+        for each in filters:
+            self._client.unsubscribe(each)
+
+    def send(self, message: Publish) -> None:
+        """Hand one message to the socket; raises Unreachable when the connection is gone."""
+        if self.lost.is_set() or not self._client.is_connected:
+            raise Unreachable("Not connected to the broker; nothing was sent.")
+        self._client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
+
+    async def deliver(self, message: Publish) -> None:
+        """Send one QoS 1 message and wait until the broker has it; raises Unreachable when that is never known."""
+        self.send(message)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._storage.waiting[self._storage.last_mid] = future
+        if message.qos:
+            await future
+
+    async def close(self) -> None:
+        """End with a DISCONNECT, so that no will is published."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(2):
+                await self._client.disconnect()
+        self.lost.set()
+
+    def abort(self) -> None:
+        """Cut the TCP connection: the broker publishes the will."""
+        inner = self._client._connection  # noqa: SLF001 - the library has no other way to cut a connection
+        if inner is not None:
+            inner._transport.abort()  # noqa: SLF001
+        self.lost.set()
+
+
+def _unpacked(on_message: OnMessage) -> Callable[..., None]:
+    def call(topic: Any, payload: bytes, qos: int, properties: dict[str, Any]) -> None:
+        if isinstance(topic, str):  # bytes: not UTF-8, so no topic of MQTT's
+            on_message(topic, payload, qos, bool(properties["retain"]))
+
+    return call
+
+
+def _context(broker: Broker) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=broker.ca_file or None) if broker.tls else False
+
+
+class Session:
+    """Keeps one connection up: connects, calls `on_connect`, and again with backoff and jitter after each loss.
+
+    `connected_since` and `lost_since` (the loop's clock, None when not so) let pages say how old the picture is.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        client_id: str,
+        on_message: OnMessage,
+        on_connect: Callable[[], None],
+        on_lost: Callable[[], None] = lambda: None,
+        will: Publish | None = None,
+    ) -> None:
+        self.broker = broker
+        self._client_id, self._will = client_id, will
+        self._on_message, self._on_connect, self._on_lost = on_message, on_connect, on_lost
+        self._connection: Connection | None = None
+        self._delivering = asyncio.Lock()
+        self.last_error = ""
+
+    @property
+    def connected(self) -> bool:
+        """True between a CONNACK and the loss of that connection."""
+        return self._connection is not None and not self._connection.lost.is_set()
+
+    def _live(self) -> Connection:
+        if self._connection is None or self._connection.lost.is_set():
+            raise Unreachable(f"Not connected to the broker {self.broker}; nothing was sent.")
+        return self._connection
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        pause = FIRST_RETRY
+        while True:
+            try:
+                self._connection = await self._open()
+                pause = FIRST_RETRY
+                self._on_connect()
+                await self._connection.lost.wait()
+                self.last_error = f"The broker {self.broker} closed the connection."
+            except Unreachable as error:
+                self.last_error = str(error)
+            except asyncio.CancelledError:
+                await self._end()
+                raise
+            log.warning("%s Next attempt in %.1f s.", self.last_error, pause)
+            self._on_lost()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, LAST_RETRY)
+
+    async def _open(self) -> Connection:
+        return await Connection.open(
+            self.broker, client_id=self._client_id, on_message=self._on_message, will=self._will, keepalive=30
+        )
+
+    async def _end(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    def subscribe(self, filters: Iterable[str]) -> None:
+        """Subscribe at QoS 0: a default mosquitto drops retained messages at QoS 1 (design, decision 13)."""
+        self._live().subscribe(filters)
+
+    def unsubscribe(self, filters: Iterable[str]) -> None:
+        """Forget filters, so that a later subscription brings their retained messages again."""
+        self._live().unsubscribe(filters)
+
+    def send(self, message: Publish) -> None:
+        """Send without waiting; for small messages only."""
+        self._live().send(message)
+
+    async def deliver(self, message: Publish) -> None:
+        """Send and wait for the PUBACK, one message after another, so that no buffer holds more than one image."""
+        async with self._delivering:
+            await self._live().deliver(message)

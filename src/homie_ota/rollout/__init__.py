@@ -1,0 +1,1 @@
+"""What decides about updates: the life of a deployment, who may get which firmware, and why."""
