@@ -111,11 +111,40 @@ class Child:
         process.wait(STOP_SECONDS)
 
 
-class Mosquitto(Child):
+class BrokerAt:
+    """A broker seen through mosquitto's own clients, whoever runs it."""
+
+    def __init__(self, host: str, port: int, username: str = "", password: str = "") -> None:
+        self.host = host
+        self.port = port
+        self.credentials = ["-u", username, "-P", password] if username else []
+
+    def publish(self, topic: str, payload: bytes | str = b"", *, qos: int = 1, retain: bool = False) -> None:
+        """Publish one message with mosquitto_pub and wait for it to be done; retained and empty clears."""
+        data = payload.encode() if isinstance(payload, str) else payload
+        command = self.command("mosquitto_pub", "-t", topic, "-q", str(qos), *(["-r"] if retain else []))
+        subprocess.run([*command, "-s"] if data else [*command, "-n"], input=data, check=True, timeout=30)
+
+    def collect(
+        self, *topics: str, count: int = 1, seconds: int = 10, options: Iterable[str] = ()
+    ) -> list[str]:
+        """Lines `topic payload` that mosquitto_sub sees on these filters: `count` of them, or fewer in time."""
+        chosen = [part for topic in topics for part in ("-t", topic)]
+        command = self.command("mosquitto_sub", *chosen, "-v", "-C", str(count), "-W", str(seconds), *options)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds + 30)
+        return done.stdout.decode(errors="replace").splitlines()
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        found = find_program(program, package="mosquitto-clients")
+        return [found, "-h", self.host, "-p", str(self.port), *self.credentials, *arguments]
+
+
+class Mosquitto(Child, BrokerAt):
     """A mosquitto of our own; `stop()` and `start()` again keep the port (and forget what was retained)."""
 
     def __init__(self, folder: Path, lines: Iterable[str], port: int) -> None:
-        super().__init__(folder, port)
+        Child.__init__(self, folder, port)
+        BrokerAt.__init__(self, self.host, port)
         self.lines = tuple(lines)
         folder.mkdir(parents=True)
 
@@ -129,25 +158,6 @@ class Mosquitto(Child):
             "\n".join([f"listener {self.port} {self.host}", "allow_anonymous true", *self.lines, ""])
         )
         self.launch([find_program("mosquitto", package="mosquitto"), "-c", str(config)])
-
-    def publish(self, topic: str, payload: bytes | str = b"", *, qos: int = 1, retain: bool = False) -> None:
-        """Publish one message with mosquitto_pub and wait for it to be done; retained and empty clears."""
-        data = payload.encode() if isinstance(payload, str) else payload
-        command = self._client("mosquitto_pub", "-t", topic, "-q", str(qos), *(["-r"] if retain else []))
-        subprocess.run([*command, "-s"] if data else [*command, "-n"], input=data, check=True, timeout=30)
-
-    def collect(
-        self, *topics: str, count: int = 1, seconds: int = 10, options: Iterable[str] = ()
-    ) -> list[str]:
-        """Lines `topic payload` that mosquitto_sub sees on these filters: `count` of them, or fewer in time."""
-        chosen = [part for topic in topics for part in ("-t", topic)]
-        command = self._client("mosquitto_sub", *chosen, "-v", "-C", str(count), "-W", str(seconds), *options)
-        done = subprocess.run(command, capture_output=True, check=False, timeout=seconds + 30)
-        return done.stdout.decode(errors="replace").splitlines()
-
-    def _client(self, program: str, *arguments: str) -> list[str]:
-        found = find_program(program, package="mosquitto-clients")
-        return [found, "-h", self.host, "-p", str(self.port), *arguments]
 
 
 class PostgresCluster(Child):
