@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from functools import reduce
+from hashlib import md5
 from operator import xor
 from struct import unpack_from
 
 import pytest
 
-from homie_ota.simulator.images import FLASH_SIZES, SKETCH_OFFSET, make_image, with_flash_mode
+from homie_ota.simulator.images import (
+    FLASH_SIZES,
+    SKETCH_OFFSET,
+    Sketch,
+    make_image,
+    read_sketch,
+    with_flash_mode,
+)
 
 
 def walk(image: bytes, start: int) -> int:
@@ -70,3 +78,15 @@ def test_rewriting_the_flash_mode_changes_one_byte() -> None:
     assert (
         with_flash_mode(image, 3) == make_image("lamp", "1.0.0", flash_mode="dio")[:2] + b"\x03" + image[3:]
     )
+
+
+@pytest.mark.parametrize("homie", [True, False])
+def test_a_device_knows_the_image_it_boots(homie: bool) -> None:
+    image = make_image("lamp", "1.0.3", "acme", homie=homie)
+    assert read_sketch(image) == Sketch(
+        "lamp", "1.0.3", "acme" if homie else "", md5(image).hexdigest(), len(image), homie
+    )
+
+
+def test_what_is_no_image_has_no_name() -> None:
+    assert read_sketch(b"\xe9")[:3] == ("", "", "")

@@ -1,14 +1,16 @@
-"""Sample images that look like ESP8266 firmware: valid in every field that anybody checks, and made in no time.
+"""Sample images that look like ESP8266 firmware: valid in every field that anybody checks, made in no time.
 
-Rule: what a real build has, these have: the boot loader's image, a second image at 0x1000 that ends exactly with the
-file, right XOR checksums, and the Homie magic near the end. The code inside is noise that depends on the arguments
-only, so the same arguments always give the same bytes.
+Rule: what a real build has, these have: the boot loader's image, a second image at 0x1000 that ends exactly
+with the file, right XOR checksums, and the Homie magic near the end. The code inside is noise that depends on
+the arguments only, so the same arguments always give the same bytes.
 """
 
 from __future__ import annotations
 
+from hashlib import md5
 from random import Random
 from struct import pack
+from typing import NamedTuple
 
 FLASH_MODES = {"qio": 0, "qout": 1, "dio": 2, "dout": 3}
 FLASH_SIZES = {
@@ -40,7 +42,21 @@ _MARKS = (
 )
 """Left and right mark of name, version and brand."""
 
+_LABEL = b"\0virtual firmware "
+"""What makes a virtual 1.5 device know the name and version of an image that has no magic, as its code would."""
+
 SMALLEST = 0x2000
+
+
+class Sketch(NamedTuple):
+    """A firmware as the device that runs it knows it; `homie` is false for what never joins the broker."""
+
+    name: str
+    version: str
+    brand: str
+    md5: str
+    size: int
+    homie: bool
 
 
 def make_image(
@@ -56,16 +72,17 @@ def make_image(
 ) -> bytes:
     """A whole firmware file of `size` bytes (rounded up to 16, at least SMALLEST).
 
-    `homie=False` leaves the magic out, as images for 1.5 have none. `flash_mode` is one of FLASH_MODES, `flash_size`
-    one of FLASH_SIZES; another one raises KeyError.
+    `homie=False` leaves the magic out, as images for 1.5 have none; virtual devices still know what they run.
+    `flash_mode` is one of FLASH_MODES, `flash_size` one of FLASH_SIZES; another one raises KeyError.
     """
     length = max(SMALLEST, size + -size % 16)
     noise = Random(f"{name}@{version} {seed}")
     header = bytes((FLASH_MODES[flash_mode], FLASH_SIZES[flash_size] << 4))
     address, boot_bytes = _BOOT_LOADER
     boot = _image(header, [(address, noise.randbytes(boot_bytes))])
+    label = _LABEL + f"{name}@{version}".encode() + b"\0"
     magic = homie_magic(name, version, brand) if homie else b""
-    sketch = _image(header, _segments(noise, length - SKETCH_OFFSET, magic))
+    sketch = _image(header, _segments(noise, length - SKETCH_OFFSET, label + magic))
     return boot.ljust(SKETCH_OFFSET, b"\xaa") + sketch
 
 
@@ -76,9 +93,23 @@ def homie_magic(name: str, version: str, brand: str | None = None) -> bytes:
     return b"\0".join((_HOMIE, *fields, b""))
 
 
+def read_sketch(image: bytes) -> Sketch:
+    """What a device that boots this image is; name and version are empty where the image does not tell them."""
+    name, version, brand = (_between(image, left, right) for left, right in _MARKS)
+    if not name and not version:
+        name, _, version = _between(image, _LABEL, b"\0").partition("@")
+    return Sketch(name, version, brand, md5(image).hexdigest(), len(image), _HOMIE in image)
+
+
 def with_flash_mode(image: bytes, mode: int) -> bytes:
-    """The image as the updater leaves it in flash when its mode byte differs from the chip's (homie-ota.md rule 12)."""
+    """The image as the updater leaves it in flash when its mode byte is not the chip's (homie-ota.md rule 12)."""
     return image[:2] + bytes((mode,)) + image[3:]
+
+
+def _between(image: bytes, left: bytes, right: bytes) -> str:
+    start = image.find(left)
+    end = image.find(right, start + len(left))
+    return image[start + len(left) : end].decode("ascii", "replace") if 0 <= start < end else ""
 
 
 def _segments(noise: Random, length: int, magic: bytes) -> list[tuple[int, bytes]]:
@@ -99,7 +130,7 @@ def _image(mode_and_size: bytes, segments: list[tuple[int, bytes]]) -> bytes:
 
 
 def _xor(data: bytes) -> int:
-    """XOR of all bytes with the seed 0xEF; folded in halves, because a loop takes a thousand times as long."""
+    """XOR of all bytes with the seed 0xEF; folded in halves: a loop takes a thousand times as long."""
     width = 1 << max(0, (len(data) - 1).bit_length())
     folded = int.from_bytes(data, "big")
     while width > 1:
