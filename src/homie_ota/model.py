@@ -79,23 +79,27 @@ class OtaEvent(StrEnum):
 
 
 class StateSeen(NamedTuple):
-    """The device's own state or will; `generation` is not told by it."""
+    """The device's own state or will; `legacy`: told by `$online`, which an update to 3.x leaves behind."""
 
     device: Address
     state: State
     retained: bool
+    legacy: bool = False
 
 
 class FactSeen(NamedTuple):
     """One attribute of a device under our name for it.
 
-    `fact` is one of FACTS or free text below `config`, `log/…`, `alert/…`. An empty value means: the topic was cleared.
+    `fact` is one of FACTS or free text below `config`, `log/…`, `alert/…`, `stats/…`. An empty value means: the topic
+    was cleared; the fact `state` exists only so, and means that the device was removed. `legacy`: told by a topic of
+    an older generation (`$fwname`, `$signal`), which gives way to the newer topic when the broker still keeps both.
     """
 
     device: Address
     fact: str
     value: str
     retained: bool
+    legacy: bool = False
 
 
 class NodeFactSeen(NamedTuple):
@@ -120,12 +124,21 @@ class PropertyFactSeen(NamedTuple):
 
 
 class ValueSeen(NamedTuple):
-    """The value of a property."""
+    """The value of a property; an empty text is a value (Homie 5 sends it as one zero byte)."""
 
     device: Address
     node: str
     prop: str
     value: str
+    retained: bool
+
+
+class ValueCleared(NamedTuple):
+    """The topic of a property was cleared: there is no value any more."""
+
+    device: Address
+    node: str
+    prop: str
     retained: bool
 
 
@@ -151,7 +164,7 @@ class NodeDescription:
 
 
 class DescriptionSeen(NamedTuple):
-    """A Homie 5 `$description`; unknown fields ignored, illegal known ones make the reader return None instead."""
+    """A Homie 5 `$description`; unknown fields are ignored, an object with an illegal known field is left out."""
 
     device: Address
     homie: str
@@ -191,6 +204,7 @@ Observation = (
     | NodeFactSeen
     | PropertyFactSeen
     | ValueSeen
+    | ValueCleared
     | DescriptionSeen
     | OtaStatusSeen
     | OtaRequestSeen
@@ -223,6 +237,9 @@ FACTS = (
     "extensions",
     "config",
     "reset/reason",
+    "wifi/last_disconnect_reason",
+    "mqtt/last_disconnect_reason",
+    "legacy",  # which of these were told by topics of 1.5 or the 2.0 pre-releases, joined by spaces
     "ota/retained",  # a retained image or `$ota` was found (homie-ota.md rule 13)
 )
 """Our names for the attributes that every room may rely on; values are the device's text, capped and cleaned."""
