@@ -21,7 +21,7 @@ find_python() {
 
 # What the contents of .venv depend on; when this text changes, the installation is done again.
 wanted() {
-    "$python" - "$@" <<'END'
+    .venv/bin/python - "$@" <<'END'
 import hashlib, os, sys
 digest = hashlib.sha256((sys.version + os.getcwd()).encode())
 for name in sys.argv[1:]:
@@ -47,7 +47,8 @@ install() {
     echo "$now" >"$stamp"
 }
 
-pip() { .venv/bin/python -m pip --quiet --no-input --disable-pip-version-check "$@"; }
+# Twice quiet: errors only.
+pip() { .venv/bin/python -m pip --quiet --quiet --no-input --disable-pip-version-check "$@"; }
 
 python=$(find_python)
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1 || ! recent .venv/bin/python; then
