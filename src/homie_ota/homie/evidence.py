@@ -1,0 +1,80 @@
+"""Which generation a device is of, and which way it is updated: decided from evidence, not from `$homie` alone.
+
+Rule: the table in homie-ota.md, "Which way, for which device"; what fits no line cannot be updated by us, with the
+reason as a sentence for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from homie_ota.homie import v2, v5
+from homie_ota.model import Way
+
+ESP32_HOMIE = "esp32-homie"
+_LEGACY_STATS = frozenset({"signal", "uptime", "interval"})
+
+
+def generation(facts: Mapping[str, str]) -> str:
+    """The generation for people: `1.5`, `2.0.0-beta.1`, `esp32-homie`, else the version as announced; "" unknown."""
+    homie = facts.get("homie", "")
+    if homie:
+        return v2.BETA_1 if _is_beta_1(facts) and homie.startswith("2.0") else homie[:32]
+    if _is_esp32_homie(facts):
+        return ESP32_HOMIE
+    return "1.5" if _is_1_5(facts) else ""
+
+
+def way(facts: Mapping[str, str]) -> tuple[Way, str]:
+    """How the device is updated, and the evidence; for Way.NONE: why it cannot be updated."""
+    homie = facts.get("homie", "")
+    if not homie:
+        return _without_homie(facts)
+    if v5.RUNTIME_EXTENSION in facts.get("extensions", "").split(","):
+        return Way.MQTT, f"It announces the extension {v5.RUNTIME_EXTENSION}."
+    if not homie.startswith(("2.", "3.", "4.")):
+        return (
+            Way.NONE,
+            f"Homie {homie[:32]} has no updates of its own, and the device announces no extension for them.",
+        )
+    return _of_homie_esp8266(facts, homie[:32])
+
+
+def _without_homie(facts: Mapping[str, str]) -> tuple[Way, str]:
+    if _is_esp32_homie(facts):
+        return Way.URL, "It announces $implementation/ota topics of esp32-homie and no $homie."
+    if _is_1_5(facts):
+        return Way.HTTP, "It announces $fwname and no $homie: Homie 1.5, which asks over HTTP."
+    return Way.NONE, "It has not announced which Homie it speaks: neither $homie nor $fwname was heard."
+
+
+def _of_homie_esp8266(facts: Mapping[str, str], homie: str) -> tuple[Way, str]:
+    implementation = facts.get("implementation", "")
+    if not implementation.startswith(("esp8266", "esp32")):
+        named = f"“{implementation[:64]}”" if implementation else "nothing"
+        return Way.NONE, f"Its $implementation is {named}: not homie-esp8266, so it has no update over MQTT."
+    if _is_beta_1(facts):
+        return Way.TWO_STEP, "It announces topics of Homie 2.0.0-beta.1, which takes the checksum first."
+    if "ota/enabled" not in facts:
+        return Way.NONE, f"It is an {implementation[:64]}, but does not announce $implementation/ota/enabled."
+    return Way.MQTT, f"Homie {homie} on {implementation[:64]}, with $implementation/ota/enabled."
+
+
+def _is_beta_1(facts: Mapping[str, str]) -> bool:
+    if facts.get("implementation/version") == v2.BETA_1:
+        return True
+    # Builds between the betas call themselves 2.0.0. Their first step, a checksum, does no harm where it is unknown.
+    return bool(_told_by_legacy(facts) & _LEGACY_STATS) and "md5" not in facts and "ota/enabled" in facts
+
+
+def _is_esp32_homie(facts: Mapping[str, str]) -> bool:
+    # `ota/enabled` alone proves nothing: so looks a 3.x device of which nothing else has arrived yet.
+    return bool(facts.keys() & {"ota/running", "ota/boot"}) and not facts.keys() & {"homie", "nodes", "md5"}
+
+
+def _is_1_5(facts: Mapping[str, str]) -> bool:
+    return bool(_told_by_legacy(facts) & {"fw/name", "fw/version"})
+
+
+def _told_by_legacy(facts: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(facts.get("legacy", "").split())
