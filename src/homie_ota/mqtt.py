@@ -66,6 +66,10 @@ class Broker:
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
 
+class NotSent(Unreachable):
+    """There was no connection: not one byte left us."""
+
+
 class _Unrepeatable(PersistentStorage):  # type: ignore[misc]
     """Remembers who waits for a PUBACK and not one byte of what was sent."""
 
@@ -129,7 +133,7 @@ class Connection:
             client.set_auth_credentials(broker.username, broker.password)
         connection = cls(client, storage)
         client.on_disconnect = connection._gone
-        # The library wraps every callback in a partial and asks whether it is a coroutine: set ours directly.
+        # Its setter wraps the callback in a partial and asks each time whether it is a coroutine: set ours directly.
         client._package_handler._on_message_callback = _unpacked(on_message)  # noqa: SLF001
         try:
             async with asyncio.timeout(patience):
@@ -162,13 +166,13 @@ class Connection:
             self._client.unsubscribe(each)
 
     def send(self, message: Publish) -> None:
-        """Hand one message to the socket; raises Unreachable when the connection is gone."""
+        """Hand one message to the socket; raises NotSent when the connection is gone."""
         if self.lost.is_set() or not self._client.is_connected:
-            raise Unreachable("Not connected to the broker; nothing was sent.")
+            raise NotSent("Not connected to the broker; nothing was sent.")
         self._client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
 
     async def deliver(self, message: Publish) -> None:
-        """Send one QoS 1 message and wait until the broker has it; raises Unreachable when that is never known."""
+        """Send one QoS 1 message and wait until the broker has it; raises NotSent, or Unreachable when that is never known."""
         self.send(message)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._storage.waiting[self._storage.last_mid] = future
@@ -184,7 +188,8 @@ class Connection:
 
     def abort(self) -> None:
         """Cut the TCP connection: the broker publishes the will."""
-        inner = self._client._connection  # noqa: SLF001 - the library has no other way to cut a connection
+        # The library has no other way to cut a connection.
+        inner = self._client._connection  # noqa: SLF001
         if inner is not None:
             inner._transport.abort()  # noqa: SLF001
         self.lost.set()
@@ -232,7 +237,7 @@ class Session:
 
     def _live(self) -> Connection:
         if self._connection is None or self._connection.lost.is_set():
-            raise Unreachable(f"Not connected to the broker {self.broker}; nothing was sent.")
+            raise NotSent(f"Not connected to the broker {self.broker}; nothing was sent.")
         return self._connection
 
     async def run(self) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from homie_ota.model import DeploymentState, OtaEvent, Way
 
 SELF_DROP = 38.0
-"""Seconds: a transfer that took this long and ended in a reconnect dropped itself (homie-ota.md rule 21: about 41 s)."""
+"""Seconds after which a transfer that ends in a reconnect has dropped itself (homie-ota.md rule 21: about 41 s)."""
 
 COMPLETE = 0.95
 """The part of an image after whose last `206` we take the transfer for complete: statuses get lost (rule 4)."""
@@ -131,8 +131,18 @@ def refused(event: OtaEvent, detail: str) -> Reason:
     return reason._replace(text=f"{reason.text} (It said: {detail}.)") if detail else reason
 
 
-def expired(state: DeploymentState, way: Way) -> Reason:
-    """The reason when `state` went too long without news."""
+GONE = Reason(
+    "gone",
+    "The device left during the transfer and has not come back. Most likely nothing was changed: the old firmware "
+    "stays until an image is complete. Look at its power and Wi-Fi.",
+    False,
+)
+
+
+def expired(state: DeploymentState, way: Way, *, complete: bool) -> Reason:
+    """The reason when `state` went too long without news; `complete`: the whole image had arrived."""
+    if state is DeploymentState.REBOOTING and not complete:
+        return GONE
     if way is Way.HTTP and state is DeploymentState.OFFERED:
         return NO_HTTP_REQUEST._replace(
             text="The device was told to fetch the image and has not asked this server for it. Check that its "

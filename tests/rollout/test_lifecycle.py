@@ -1,0 +1,68 @@
+"""The life of a deployment is a table; these tests read it as a whole."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homie_ota.model import ACTIVE, ENDED, DeploymentState
+from homie_ota.rollout.lifecycle import TRANSITIONS, WAITS_FOR_NEWS, Event, advance, deadline, diagram
+from homie_ota.store.deployments import LIMITS
+
+S = DeploymentState
+
+
+def test_the_good_way_leads_from_queued_to_succeeded() -> None:
+    state: DeploymentState | None = S.QUEUED
+    for event in (Event.OFFER, Event.ACCEPT, Event.FLASH, Event.CONFIRM, Event.HEAL):
+        assert state is not None
+        state = advance(state, event)
+    assert state is S.SUCCEEDED
+
+
+def test_statuses_that_got_lost_do_not_matter_when_the_device_announces_the_target() -> None:
+    assert advance(S.OFFERED, Event.CONFIRM) is S.VERIFYING
+    assert advance(S.TRANSFERRING, Event.CONFIRM) is S.VERIFYING
+
+
+def test_a_late_success_still_wins() -> None:
+    assert advance(S.FAILED, Event.CONFIRM) is S.SUCCEEDED
+
+
+def test_only_a_queued_deployment_can_be_cancelled() -> None:
+    assert {state for (state, event) in TRANSITIONS if event is Event.CANCEL} == {S.QUEUED}
+
+
+def test_nothing_is_ever_offered_twice() -> None:
+    assert {state for (state, event) in TRANSITIONS if event is Event.OFFER} == {S.QUEUED}
+    assert S.QUEUED not in TRANSITIONS.values()
+
+
+def test_what_has_succeeded_or_was_cancelled_stays_so() -> None:
+    assert not [pair for pair in TRANSITIONS if pair[0] in (S.SUCCEEDED, S.CANCELLED)]
+
+
+def test_every_state_but_queued_has_a_deadline_and_a_way_out_of_it() -> None:
+    assert WAITS_FOR_NEWS == ACTIVE - {S.QUEUED}
+    for state in WAITS_FOR_NEWS:
+        assert advance(state, Event.EXPIRE) is S.FAILED
+        assert deadline(state, 100.0, LIMITS) == 100.0 + LIMITS[state]
+    assert deadline(S.QUEUED, 100.0, LIMITS) is None
+
+
+@given(st.lists(st.sampled_from(list(Event)), max_size=40))
+def test_whatever_happens_in_whatever_order_success_is_only_reached_through_the_target_being_announced(
+    events: list[Event],
+) -> None:
+    state = S.QUEUED
+    confirmed = False
+    for event in events:
+        after = advance(state, event)
+        confirmed = confirmed or (after is not None and event is Event.CONFIRM)
+        state = after or state
+    assert state is not S.SUCCEEDED or confirmed
+    assert state in ACTIVE | ENDED
+
+
+def test_the_diagram_shows_every_move() -> None:
+    assert diagram().count("-->") == len(TRANSITIONS) + 1
