@@ -1,0 +1,167 @@
+"""The sections of the settings: every key there is, what it means, and its default.
+
+Rule: a section is a frozen value; a key that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from homie_ota.config.values import BasePath, BaseTopics, Bytes, Seconds, Texts, WebAddress
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""A port to listen on; 0 lets the system choose one."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class HttpSettings(_Section):
+    """Where the server listens, and how others see it.
+
+    `public_url` is what devices are told (found out when empty), `base_path` the prefix of all pages behind a proxy;
+    `allowed_hosts` are host names in requests beside our own addresses.
+    """
+
+    host: str = "0.0.0.0"
+    port: Port = 9080
+    public_url: WebAddress = ""
+    base_path: BasePath = ""
+    allowed_hosts: Texts = ()
+
+
+class MqttSettings(_Section):
+    """The broker: `mqtt://host:1883` or `mqtts://…`; an empty `url` means that none is configured.
+
+    A user and password inside the URL are taken out of it, so that `url` can be shown.
+    """
+
+    url: str = ""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    ca_file: str = ""
+    base_topics: BaseTopics = ("homie/", "devices/")
+    client_id: Annotated[str, Field(max_length=64)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_password_out(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("url"), str) or "@" not in given["url"]:
+            return given
+        who, _, where = given["url"].rpartition("@")
+        scheme, _, who = who.rpartition("://")
+        user, colon, password = who.partition(":")
+        secret = {"password": unquote(password)} if colon else {}
+        return {**given, "url": f"{scheme or 'mqtt'}://{where}", "username": unquote(user), **secret}
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        if not url:
+            return url
+        full = url if "://" in url else f"mqtt://{url}"
+        try:
+            parts = urlsplit(full)
+            usable = parts.scheme in ("mqtt", "mqtts") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("an address like mqtt://host:1883 or mqtts://host")
+        return full
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.url.startswith("mqtts://")
+
+    @property
+    def host(self) -> str:
+        """The broker's host; empty when none is configured."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The broker's port: as given, else 1883, or 8883 with TLS."""
+        return urlsplit(self.url).port or (8883 if self.tls else 1883)
+
+
+class StorageSettings(_Section):
+    """Where things are kept; firmware and database are below `data_dir` unless said otherwise.
+
+    `database` is a path (SQLite) or `postgresql://user:password@host/name`.
+    """
+
+    data_dir: Path = Path("data")
+    firmware_dir: Path = Path("data/firmwares")
+    database: Annotated[str, Field(repr=False)] = "data/homie-ota.sqlite3"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _below_data_dir(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("data_dir"), str | Path):
+            return given
+        data_dir = Path(given["data_dir"])
+        return {
+            "firmware_dir": data_dir / "firmwares",
+            "database": str(data_dir / "homie-ota.sqlite3"),
+            **given,
+        }
+
+
+class OtaSettings(_Section):
+    """The endpoint at which devices fetch images, and what may be uploaded.
+
+    `open_mode` gives any stored image to any device that names it, as the old server did; `url_lifetime` is how long
+    a one-device address is good. Both timeouts end a transfer that takes longer, in seconds.
+    """
+
+    path: BasePath = "/ota"
+    max_upload: Bytes = 16 << 20
+    open_mode: bool = False
+    url_lifetime: Seconds = 3600.0
+    upload_timeout: Seconds = 300.0
+    transfer_timeout: Seconds = 600.0
+
+
+class RolloutSettings(_Section):
+    """How many devices are updated at once, and the deadlines: seconds without news in each state."""
+
+    parallel: Annotated[int, Field(ge=1, le=1000)] = 1
+    offered: Seconds = 120.0
+    transferring: Seconds = 120.0
+    rebooting: Seconds = 180.0
+    verifying: Seconds = 60.0
+
+
+class AuthSettings(_Section):
+    """Who may come in. `user` and `password` are those of the old server's INI, good for Basic authentication.
+
+    `open_to_private`: without any account, loopback and private addresses need no login (an old INI without HTTP_USER).
+    """
+
+    mode: Literal["password", "none"] = "password"
+    session_hours: Annotated[float, Field(gt=0)] = 24.0
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    open_to_private: bool = False
+
+
+class AnnounceSettings(_Section):
+    """What others are told about devices; there is no key yet."""
+
+
+class LogSettings(_Section):
+    """The log: to `file`, or to standard error when it is empty."""
+
+    file: str = ""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, level: Any) -> Any:
+        return level.lower() if isinstance(level, str) else level
