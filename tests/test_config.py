@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from homie_ota.config import KNOWN, Settings, load
 from homie_ota.errors import WrongUse
+from homie_ota.model import ACTIVE, DeploymentState
 
 OLD_INI = """\
 [global]
@@ -67,6 +68,12 @@ def test_without_anything_the_defaults_hold() -> None:
     assert settings.ota.max_upload == 16 * 1024 * 1024
     assert not settings.ota.open_mode
     assert settings.notes == []
+
+
+def test_every_waiting_state_of_a_deployment_has_its_limit() -> None:
+    limits = load(None, {"HOMIE_OTA_ROLLOUT__OFFERED": "5m"}, {}).limits
+    assert limits.keys() == ACTIVE - {DeploymentState.QUEUED}
+    assert limits["offered"] == 300.0
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file() -> None:

@@ -64,6 +64,26 @@ class Settings(BaseSettings):
         """Sentences to be said at start: what was read, and what is not as somebody might expect."""
         return self._notes
 
+    @property
+    def data_dir(self) -> Path:
+        """Where this installation keeps what is not firmware."""
+        return self.storage.data_dir
+
+    @property
+    def firmware_dir(self) -> Path:
+        """The directory of image files."""
+        return self.storage.firmware_dir
+
+    @property
+    def database_url(self) -> str:
+        """A path (SQLite) or `postgresql://…`, as `Database` wants it; may hold a password."""
+        return self.storage.database
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """State of a deployment → seconds without news after which it failed."""
+        return self.rollout.model_dump(include={"offered", "transferring", "rebooting", "verifying"})
+
     @classmethod
     def settings_customise_sources(
         cls,

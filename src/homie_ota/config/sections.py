@@ -132,10 +132,10 @@ class RolloutSettings(_Section):
     """How many devices are updated at once, and the deadlines: seconds without news in each state."""
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = 1
-    offered: Seconds = 120.0
+    offered: Seconds = 90.0
     transferring: Seconds = 120.0
-    rebooting: Seconds = 180.0
-    verifying: Seconds = 60.0
+    rebooting: Seconds = 240.0
+    verifying: Seconds = 180.0
 
 
 class AuthSettings(_Section):
