@@ -73,9 +73,9 @@ def number(announced: str) -> float | None:
 def nodes_row(known: DeviceKnown) -> dict[str, Any]:
     """The structure of a device without values: node id → name, type, array, announced, properties; in its order.
 
-    Empty words are left out. A property has `settable` and `retained` as booleans; `listed` says that its list told
-    `settable` (2.x), `span` what stands in the brackets (`led[1-3]`). An element of an array (`lights_0`) names it in
-    `of`.
+    Empty words are left out. A property has `settable` and `retained` as booleans; `listed` says that a list told the
+    type (1.5) or `settable` (2.x), `span` what stands in the brackets (`led[1-3]`). An element of an array (`lights_0`)
+    names it in `of`.
     """
     announced = {each.id: each for each in entries(known.facts.get("nodes", ""))}
     ids = [*announced, *sorted(known.nodes.keys() - announced.keys())]
@@ -85,8 +85,8 @@ def nodes_row(known: DeviceKnown) -> dict[str, Any]:
 def _node(node_id: str, known: DeviceKnown, listed: Listed | None) -> dict[str, Any]:
     node = known.nodes.get(node_id)
     row: dict[str, Any] = {}
-    if listed is not None and listed.mark:
-        row["type"] = listed.mark
+    if listed is not None and listed.mark and not (node is not None and node.type):
+        row = {"type": listed.mark, "listed": True}
     if node is None:
         return row
     told = {"name": node.name, "type": node.type, "array": node.array, "announced": node.announced}
