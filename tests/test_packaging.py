@@ -104,6 +104,17 @@ def test_links_between_our_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_the_settings_in_the_readme_are_understood(tmp_path: Path) -> None:
+    from homie_ota.config import load
+
+    (example,) = re.findall(r"```toml\n(.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL)
+    path = tmp_path / "homie-ota.toml"
+    path.write_text(example, "utf-8")
+    settings = load(path, {"HOMIE_OTA_HTTP__PORT": "9090"}, {})
+    assert (settings.mqtt.host, settings.mqtt.username, settings.http.port) == ("broker", "user", 9090)
+    assert settings.http.public_url == "http://ota.example:9080"
+
+
 def _lines(name: str) -> list[str]:
     text = (PROJECT / name).read_text("utf-8").replace("\\\n", " ")
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
