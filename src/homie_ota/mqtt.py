@@ -172,7 +172,10 @@ class Connection:
         self._client.publish(message.topic, message.payload, qos=message.qos, retain=message.retain)
 
     async def deliver(self, message: Publish) -> None:
-        """Send one QoS 1 message and wait until the broker has it; raises NotSent, or Unreachable when that is never known."""
+        """Send one QoS 1 message and wait until the broker has it.
+
+        Raises NotSent, or Unreachable when it will never be known whether the broker has it.
+        """
         self.send(message)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._storage.waiting[self._storage.last_mid] = future

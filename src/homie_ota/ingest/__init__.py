@@ -1,0 +1,262 @@
+"""Message → observation → fleet → rows: the only reader of MQTT.
+
+Rule: a message costs microseconds and never waits; what it changed is written in batches, the next one as soon as the
+last is on the disk. State and news of updates go at once, readings at most once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from homie_ota import homie
+from homie_ota.bus import Bus
+from homie_ota.errors import HomieOtaError
+from homie_ota.fleet import Changed, Fleet, KnownDevice
+from homie_ota.fleet.known import STATE_BIT
+from homie_ota.ingest.batch import Batch, Identity, write_batch
+from homie_ota.ingest.reread import Reread
+from homie_ota.model import (
+    Address,
+    FactSeen,
+    Observation,
+    OtaEvent,
+    OtaRequestSeen,
+    OtaStatusSeen,
+    Publish,
+    State,
+    StateSeen,
+)
+from homie_ota.mqtt import Session
+from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
+from homie_ota.store import devices
+from homie_ota.store.database import ROWS_A_BATCH, Database
+
+log = logging.getLogger(__name__)
+
+READINGS_EVERY = 1.0
+"""Seconds between two writes of readings; what changes in between is written once."""
+
+PAUSE = 0.01
+"""Seconds between two batches: long enough to gather a burst, short against the 100 ms that a wake-up may take."""
+
+
+class Ingest:
+    """Feeds one MQTT session's messages into the fleet and the fleet's changes into rows."""
+
+    def __init__(
+        self, database: Database, bus: Bus, bases: Iterable[str], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.database, self.bus, self.clock = database, bus, clock
+        self.reader = homie.Reader(bases)
+        self.fleet = Fleet()
+        self.identity = Identity()
+        self.reread = Reread(self.fleet, self.reader.bases, self._quiet_since)
+        self.messages = 0
+        self._last_message = 0.0
+        self._news: dict[Address, list[News]] = {}
+        self._requests: dict[Address, str] = {}
+        self._something = asyncio.Event()
+        self._readings_due = 0.0
+        self._held_values: set[KnownDevice] = set()
+
+    async def restore(self) -> None:
+        """Take the fleet from the rows, so that names and values are there before the broker answers."""
+        stored = await self.database.read(devices.load)
+        addresses = await self.database.read(devices.addresses)
+        for each in stored:
+            row = each.row
+            known = self.fleet.restore(
+                Address(row["base"], row["device_id"]),
+                pk=row["pk"],
+                state=State(row["state"]),
+                state_since=row["state_since"],
+                facts=row["facts"],
+                nodes=row["nodes"],
+                readings=each.readings,
+                first_seen=row["first_seen"],
+                last_seen=row["last_seen"],
+            )
+            self.identity.current[row["pk"]] = known
+        self.identity.start(addresses, stored)
+
+    def receive(self, topic: str, payload: bytes, _qos: int, retain: bool) -> None:
+        """Take in one message; called by the MQTT session for each."""
+        self.messages += 1
+        self._last_message = time.monotonic()
+        if self.reread.is_own(topic, payload):
+            return
+        observation = self.reader.read(topic, payload, retain)
+        if observation is None:
+            return
+        changed = self.fleet.apply(observation, self.clock())
+        self._notice(observation)
+        if changed:
+            self._something.set()
+
+    def _notice(self, observation: Observation) -> None:
+        """Keep what may move a deployment; most messages may not."""
+        kind = type(observation)
+        if kind is FactSeen and observation.fact not in _TELLING:  # type: ignore[union-attr]
+            return
+        find = _NEWS.get(kind)
+        if find is None:
+            return
+        known = self.fleet.get(observation.device)
+        news = find(observation, known, self.clock()) if known else None
+        if isinstance(news, str):
+            self._requests[observation.device] = news
+        elif news is not None:
+            _append(self._news.setdefault(observation.device, []), news)
+        self._something.set()
+
+    def _quiet_since(self) -> float:
+        return self._last_message
+
+    async def run(self) -> None:
+        """Write batches until cancelled."""
+        while True:
+            timeout = READINGS_EVERY if self._held_values else None
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._something.wait()
+            except TimeoutError:
+                pass
+            self._something.clear()
+            await self._flush()
+            await asyncio.sleep(PAUSE)
+
+    async def _flush(self) -> None:
+        dirty = self.fleet.take_dirty(ROWS_A_BATCH)
+        if len(dirty) == ROWS_A_BATCH:
+            self._something.set()
+        batch = await self._batch(dirty)
+        if batch.is_empty:
+            return
+        try:
+            moved = await self.database.write(
+                lambda connection: write_batch(connection, batch), urgent=bool(batch.news)
+            )
+        except HomieOtaError as error:
+            # The fleet in memory stays right; what could not be written is written with its next change.
+            log.error("A batch of %d devices was not stored: %s", len(batch.rows), error)
+            self._take_back(dirty, batch)
+            return
+        for deployment in moved:
+            self.bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
+        for row in batch.rows:
+            self.bus.say("device", device_pk=row["pk"], state=row["state"])
+
+    def _take_back(self, dirty: list[KnownDevice], batch: Batch) -> None:
+        for known in dirty:
+            self.fleet.touch(known, Changed.FACT)
+        for known in self.fleet.devices:
+            if known.pk in batch.news:
+                self._news[known.address] = batch.news[known.pk] + self._news.get(known.address, [])
+
+    async def _batch(self, dirty: list[KnownDevice]) -> Batch:
+        now = self.clock()
+        news, self._news = self._news, {}
+        requests, self._requests = self._requests, {}
+        links = await self.identity.find(self.database, dirty, now)
+        batch = Batch(now=now, links=links)
+        for known in dirty:
+            batch.add_row(known, self.fleet, self.identity)
+        self._held_values.update(dirty)
+        if now >= self._readings_due:
+            self._readings_due = now + READINGS_EVERY
+            for known in self._held_values:
+                batch.add_readings(known, self.identity)
+            self._held_values.clear()
+        for address, each in news.items():
+            if not batch.add_news(self.fleet.get(address), each, self.fleet):
+                self._news[address] = each  # its row comes with a later batch
+        for address, wanted in requests.items():
+            if not batch.add_request(self.fleet.get(address), wanted):
+                self._requests[address] = wanted
+        return batch
+
+    async def fill_gaps(self, session: Session) -> None:
+        """After (re)connecting: read again what the broker did not deliver, then say which devices it forgot."""
+        before = self.clock()
+        await self.reread.run(session)
+        unheard = [
+            known for known in self.fleet.devices if known.pk is not None and not known.heard & STATE_BIT
+        ]
+        pks = [known.pk for known in unheard if known.pk is not None and known.state is not State.UNKNOWN]
+        for known in unheard:
+            self.fleet.apply(StateSeen(known.address, State.UNKNOWN, True), before)
+        if pks:
+            await self.database.write(lambda connection: devices.mark_unheard(connection, pks, before))
+
+    async def forget(self, session: Session, pk: int) -> int:
+        """Clear the retained topics of a device and forget it; returns how many topics were cleared.
+
+        Raises Conflict while it is online or being updated.
+        """
+        await self.database.read(lambda connection: devices.check_removable(connection, pk))
+        known = [each for each in self.fleet.devices if each.pk == pk]
+        topics = [topic for each in known for topic in homie.topics_of(each)]
+        for topic in topics:
+            session.send(Publish(topic, b"", qos=1, retain=True))
+        await self.database.write(lambda connection: devices.remove(connection, pk), durable=True)
+        for address in {each.address for each in known} | set(self.identity.forget(pk)):
+            self.fleet.forget(address)
+        self.bus.say("device", device_pk=pk, state="gone")
+        return len(topics)
+
+    def forget_presence(self) -> None:
+        """The connection is gone: from now on nothing in the fleet counts as heard."""
+        self.fleet.listen_anew()
+
+
+_TELLING = frozenset({"md5", "fw/version"})
+
+
+def _append(news: list[News], latest: News) -> None:
+    """Of progress only the latest counts: some firmware says it for every packet (homie-ota.md rule 5)."""
+    if news and _is_progress(latest) and _is_progress(news[-1]):
+        news[-1] = latest
+    else:
+        news.append(latest)
+
+
+def _is_progress(news: News) -> bool:
+    return isinstance(news, StatusNews) and news.event is OtaEvent.PROGRESS
+
+
+def _request(observation: OtaRequestSeen, _known: KnownDevice, _now: float) -> str | None:
+    return observation.wanted or None
+
+
+def _announce(observation: FactSeen, known: KnownDevice, now: float) -> News | None:
+    # `$fw/checksum` comes after name and version; only generations without `$homie` tell no checksum at all.
+    if observation.fact == "fw/version" and "homie" in known.facts:
+        return None
+    facts = known.facts
+    md5 = facts.get("md5", "").lower() if "homie" in facts else ""
+    return AnnounceNews(
+        now, facts.get("fw/name", ""), facts.get("fw/version", ""), md5, not observation.retained
+    )
+
+
+def _status(observation: OtaStatusSeen, _known: KnownDevice, now: float) -> News | None:
+    if observation.retained:  # homie-esp8266 retains its status: after a subscription this is history
+        return None
+    done, total = (observation.done, observation.total) if observation.event is OtaEvent.PROGRESS else (0, 0)
+    return StatusNews(now, observation.event, done, total, observation.detail)
+
+
+def _state(observation: StateSeen, _known: KnownDevice, now: float) -> News | None:
+    return StateNews(now, observation.state, not observation.retained)
+
+
+_NEWS: dict[type, Callable[..., News | str | None]] = {
+    FactSeen: _announce,
+    OtaStatusSeen: _status,
+    StateSeen: _state,
+    OtaRequestSeen: _request,
+}
+"""What a kind of observation means for deployments: news, or the text of a `$ota` that somebody published."""

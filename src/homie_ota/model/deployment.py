@@ -1,0 +1,75 @@
+"""Firmware, and the attempts to bring devices to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """One stored image; identity is the SHA-256, never name + version.
+
+    `filename` is the file in the firmware directory; `flash_size` in bytes (0 unknown); `flash_mode` is one of
+    qio, qout, dio, dout or empty; `chip` a word of esp-image.md (`esp8266`, `esp32`, …) or empty.
+    """
+
+    sha256: str
+    md5: str
+    name: str
+    version: str
+    filename: str
+    size: int
+    brand: str = ""
+    chip: str = ""
+    flash_size: int = 0
+    flash_mode: str = ""
+    kind: str = "application"
+    description: str = ""
+    uploaded_at: float = 0.0
+    uploaded_by: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class DeploymentState(StrEnum):
+    """The life of one attempt; moves are in `rollout/lifecycle.py`."""
+
+    QUEUED = "queued"
+    OFFERED = "offered"
+    TRANSFERRING = "transferring"
+    REBOOTING = "rebooting"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({DeploymentState.SUCCEEDED, DeploymentState.FAILED, DeploymentState.CANCELLED})
+ACTIVE = frozenset(DeploymentState) - ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One attempt to bring one device to one firmware; one row of the table `deployment`."""
+
+    id: int
+    device_pk: int
+    sha256: str
+    attempt: int
+    state: DeploymentState
+    state_since: float
+    created_at: float
+    deadline: float | None = None
+    not_before: float | None = None
+    previous_sha256: str = ""
+    reason: str = ""
+    harmful: bool | None = None
+    late: bool = False
+    bytes_done: int = 0
+    bytes_total: int = 0
+    override: str = ""
+    created_by: str = ""
+    offered_at: float | None = None
+    image_at: float | None = None
+    before: dict[str, object] = field(default_factory=dict)
+    after: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,222 @@
+"""One running server: its rooms, built and started in order, and stopped in the reverse one.
+
+Rule: nothing is decided here; a room gets what it needs by its constructor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from typing import Any
+
+import uvicorn
+
+from homie_ota import homie
+from homie_ota.broker import EmbeddedBroker
+from homie_ota.bus import Bus
+from homie_ota.config import Settings
+from homie_ota.dispatch import Dispatch, Sender, Terms
+from homie_ota.errors import Unreachable
+from homie_ota.ingest import Ingest
+from homie_ota.mqtt import Session
+from homie_ota.service.places import choose_broker, listen, own_address
+from homie_ota.store import accounts, deployments, firmware
+from homie_ota.store.database import Database
+from homie_ota.store.images import ImageFiles
+from homie_ota.web import app as web
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """One running server. `start` returns when pages are served; `stop` ends everything that was started."""
+
+    def __init__(self, settings: Settings, *, embedded: str | None = None) -> None:
+        self.settings = settings
+        self._embedded_at = embedded
+        self.bus = Bus()
+        self.database = Database(settings.database_url)
+        self.images = ImageFiles(settings.firmware_dir)
+        self.ingest = Ingest(self.database, self.bus, settings.mqtt.base_topics)
+        self.broker: EmbeddedBroker | None = None
+        self.session: Session | None = None
+        self.first_password: str | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._server: uvicorn.Server | None = None
+        self._gaps: asyncio.Task[None] | None = None
+        self._link_since = time.time()
+
+    async def start(self) -> None:
+        """Start everything; raises WrongUse or Unreachable with a sentence when something cannot."""
+        sock = listen(self.settings.http.host, self.settings.http.port)
+        self.address = sock.getsockname()[:2]
+        await self._open_store()
+        self.session = await self._session()
+        self._tasks = [
+            asyncio.create_task(self._run(work, name), name=name)
+            for name, work in (
+                ("mqtt", self.session.run),
+                ("ingest", self.ingest.run),
+                ("dispatch", self._dispatch().run),
+                ("gaps", self._watch_drops),
+            )
+        ]
+        await self._serve(sock)
+
+    async def _open_store(self) -> None:
+        await asyncio.to_thread(self.database.migrate)
+        deployments.use_limits(self.settings.limits)
+        if self.settings.auth.mode == "password":
+            self.first_password = await self.database.write(
+                lambda c: accounts.ensure_admin(c, time.time()), durable=True
+            )
+        await firmware.adopt_directory(self.database, self.images, now=time.time())
+        await self.ingest.restore()
+
+    async def _run(self, work: Callable[[], Any], name: str) -> None:
+        """A room that fails is started again: the others must not stop for it, and nobody may miss the sentence."""
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("The room %r failed; it is started again.", name)
+                await asyncio.sleep(1.0)
+
+    async def _session(self) -> Session:
+        broker, self.broker = await choose_broker(self.settings, self._embedded_at)
+        return Session(
+            broker,
+            client_id=self.settings.mqtt.client_id or f"homie-ota-{secrets.token_hex(4)}",
+            on_message=self.ingest.receive,
+            on_connect=self._connected,
+            on_lost=self._lost,
+        )
+
+    def _connected(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        self._link_since = time.time()
+        self.ingest.reread.subscribe(session)
+        session.subscribe(homie.subscriptions(self.ingest.reader.bases))
+        self._start_gaps()
+        self.bus.say("broker", connected=True)
+
+    def _start_gaps(self) -> None:
+        if self._gaps is not None:
+            self._gaps.cancel()
+        self._gaps = asyncio.create_task(self._fill_gaps())
+
+    async def _fill_gaps(self) -> None:
+        if self.session is None:
+            return
+        with suppress(Unreachable):
+            await self.ingest.fill_gaps(self.session)
+            self.bus.say("order")  # from now on the dispatch may send
+
+    async def _watch_drops(self) -> None:
+        """The broker dropped messages, perhaps ours: read again."""
+        while True:
+            await self.ingest.reread.jumped.wait()
+            self.ingest.reread.jumped.clear()
+            log.warning(
+                "The broker dropped messages (%s so far); reading the inventory again.",
+                self.ingest.reread.dropped,
+            )
+            if self._gaps is None or self._gaps.done():
+                self._start_gaps()
+            await asyncio.sleep(30.0)
+
+    def _lost(self) -> None:
+        self._link_since = time.time()
+        self.ingest.forget_presence()
+        self.bus.say("broker", connected=False)
+
+    def _is_open(self) -> bool:
+        return self.session is not None and self.session.connected and self.ingest.reread.settled
+
+    def _dispatch(self) -> Dispatch:
+        assert self.session is not None
+        terms = Terms(self.settings.rollout.parallel, self.public_url, self.settings.ota.url_lifetime)
+        sender = Sender(self.session.deliver, self._is_open)
+        return Dispatch(self.database, self.images, self.bus, sender, terms)
+
+    @property
+    def public_url(self) -> str:
+        """What devices are told; from the settings, else this machine's own address."""
+        host, port = self.address
+        return self.settings.http.public_url or f"http://{own_address(host)}:{port}"
+
+    def status(self) -> web.BrokerStatus:
+        """How the broker is, for pages and `/healthz`."""
+        session = self.session
+        fleet = self.ingest.fleet
+        return web.BrokerStatus(
+            connected=session is not None and session.connected,
+            address=str(session.broker) if session else "",
+            since=self._link_since,
+            last_error=session.last_error if session else "",
+            devices=len(fleet),
+            refused={"devices": fleet.caps.refused_devices, "topics": fleet.caps.refused_topics},
+            dropped=self.ingest.reread.dropped or 0,
+        )
+
+    async def forget(self, pk: int) -> int:
+        """Clear a device's retained topics on the broker, then its rows; returns how many topics were cleared."""
+        if self.session is None:
+            raise Unreachable("There is no connection to the broker.")
+        return await self.ingest.forget(self.session, pk)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        shell = web.Shell(
+            settings=self.settings,
+            database=self.database,
+            images=self.images,
+            bus=self.bus,
+            broker_status=self.status,
+            forget=self.forget,
+        )
+        config = uvicorn.Config(
+            web.build(shell),
+            http="httptools",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=3,
+        )
+        self._server = uvicorn.Server(config)
+        # Its own signal handling would end the process before the other rooms could stop.
+        self._server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
+        self._tasks.append(asyncio.create_task(self._server.serve(sockets=[sock]), name="web"))
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """End everything, the web first; what is queued for the database is still written."""
+        if self._server is not None:
+            self._server.should_exit = True
+        tasks = [*self._tasks, *([self._gaps] if self._gaps else [])]
+        web_tasks = [task for task in tasks if task.get_name() == "web"]
+        await asyncio.wait(web_tasks, timeout=5) if web_tasks else None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.broker is not None:
+            await self.broker.stop()
+        await asyncio.to_thread(self.database.close)
+
+
+class _no_signals:  # noqa: N801 - stands in for a context manager method
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *_: object) -> None:
+        return

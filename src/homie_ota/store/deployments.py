@@ -1,0 +1,267 @@
+"""Rows of deployments: making one, moving it by compare-and-set, and the history that each move leaves.
+
+Rule: a state changes in `advance` and nowhere else, from the state that the caller saw, as the table of
+`rollout/lifecycle.py` says; a move that another process made first is a move that did not happen here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.errors import Conflict, NotFound
+from homie_ota.model import ACTIVE, ENDED, Deployment, DeploymentState
+from homie_ota.rollout import lifecycle
+from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.reasons import CANCELLED, Reason
+from homie_ota.store import events
+from homie_ota.store.database import changed_one, upsert
+from homie_ota.store.tables import deployment, ota_token
+
+LIMITS: dict[str, float] = {"offered": 90.0, "transferring": 120.0, "rebooting": 240.0, "verifying": 180.0}
+"""Seconds without news before a state ends, by state; settings may change them (`use_limits`)."""
+
+_FIELDS = {field.name for field in dataclasses.fields(Deployment)}
+_COLUMNS = [column for column in deployment.columns if column.name in _FIELDS]
+
+
+def use_limits(limits: Mapping[str, float]) -> None:
+    """Take the deadlines from the settings; called once, at start."""
+    LIMITS.update(limits)
+
+
+def _read(row: Any) -> Deployment:
+    values = dict(row)
+    return Deployment(**{**values, "state": DeploymentState(values["state"])})
+
+
+def get(connection: Connection, number: int) -> Deployment | None:
+    """One deployment, None when there is none of this number."""
+    found = connection.execute(sa.select(*_COLUMNS).where(deployment.c.id == number)).mappings().first()
+    return _read(found) if found else None
+
+
+def find(
+    connection: Connection,
+    *,
+    device_pk: int | None = None,
+    state: str | None = None,
+    limit: int = 100,
+    before: int | None = None,
+) -> list[Deployment]:
+    """Deployments, the newest first; `before` is the id from which a further page goes on."""
+    query = sa.select(*_COLUMNS).order_by(deployment.c.id.desc()).limit(limit)
+    for column, wanted in ((deployment.c.device_pk, device_pk), (deployment.c.state, state)):
+        query = query if wanted is None else query.where(column == wanted)
+    query = query if before is None else query.where(deployment.c.id < before)
+    return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def active_of(connection: Connection, device_pk: int) -> Deployment | None:
+    """The one deployment of this device that has not ended."""
+    query = sa.select(*_COLUMNS).where(deployment.c.device_pk == device_pk, deployment.c.state.in_(ACTIVE))
+    found = connection.execute(query).mappings().first()
+    return _read(found) if found else None
+
+
+def in_states(
+    connection: Connection, states: Sequence[DeploymentState], *, limit: int = 10_000
+) -> list[Deployment]:
+    """Deployments in these states, the oldest first."""
+    query = sa.select(*_COLUMNS).where(deployment.c.state.in_(states)).order_by(deployment.c.id).limit(limit)
+    return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
+    """For each of these devices the deployment that news of it may move.
+
+    That is the active one that was offered, or the latest failed one as long as no other image was offered since: a
+    late success still wins.
+    """
+    found: dict[int, Deployment] = {}
+    for start in range(0, len(device_pks), 500):
+        wanted = deployment.c.device_pk.in_(list(device_pks[start : start + 500]))
+        offered = deployment.c.offered_at.is_not(None)
+        query = sa.select(*_COLUMNS).where(wanted, offered).order_by(deployment.c.id)
+        for row in connection.execute(query).mappings():
+            found[row["device_pk"]] = _read(row)  # a later offer replaces an earlier one
+    return {pk: each for pk, each in found.items() if each.state not in ENDED - {DeploymentState.FAILED}}
+
+
+def queued_of(connection: Connection, device_pk: int) -> Deployment | None:
+    """The deployment that waits for this device."""
+    found = active_of(connection, device_pk)
+    return found if found and found.state is DeploymentState.QUEUED else None
+
+
+def insert(
+    connection: Connection,
+    *,
+    device_pk: int,
+    sha256: str,
+    size: int,
+    previous_sha256: str,
+    before: dict[str, object],
+    by: str,
+    now: float,
+    override: str = "",
+) -> Deployment:
+    """A new attempt, queued; raises Conflict when the device has one that has not ended."""
+    attempts = sa.select(sa.func.count()).where(
+        deployment.c.device_pk == device_pk, deployment.c.sha256 == sha256
+    )
+    attempt = (connection.execute(attempts).scalar() or 0) + 1
+    values = {
+        "device_pk": device_pk,
+        "sha256": sha256,
+        "previous_sha256": previous_sha256,
+        "attempt": attempt,
+        "state": DeploymentState.QUEUED.value,
+        "state_since": now,
+        "created_at": now,
+        "bytes_total": size,
+        "before": before,
+        "override": override,
+        "created_by": by[:64],
+    }
+    running = active_of(connection, device_pk)
+    if running is not None:
+        raise Conflict(
+            f"Deployment {running.id} of this device is {running.state}. Wait for its end"
+            + (", or cancel it first." if running.state is DeploymentState.QUEUED else ".")
+        )
+    number = connection.execute(deployment.insert().values(**values)).inserted_primary_key
+    made = get(connection, int(number[0])) if number else None
+    if made is None:
+        raise NotFound("The deployment was not stored.")
+    data = {"state": made.state.value, "sha256": sha256, "override": override}
+    events.add(
+        connection, "deployment", at=now, device_pk=device_pk, deployment_id=made.id, actor=by, data=data
+    )
+    return made
+
+
+def advance(
+    connection: Connection,
+    before: Deployment,
+    event: Event,
+    *,
+    now: float,
+    reason: Reason | None = None,
+    done: int | None = None,
+    note: str = "",
+    actor: str = "",
+    after: dict[str, object] | None = None,
+) -> Deployment | None:
+    """Move `before` as the table says; None when the event means nothing in its state or somebody else moved it first.
+
+    `done` are the bytes that the device has; `reason` belongs to a move that ends it, `note` to any.
+    """
+    state = lifecycle.advance(before.state, event)
+    if state is None:
+        return None
+    changes = _changes(before, state, event, now, reason, note)
+    if done is not None:
+        changes["bytes_done"] = done
+    if after is not None:
+        changes["after"] = after
+    unmoved = (deployment.c.id == before.id) & (deployment.c.state == before.state.value)
+    if not changed_one(connection.execute(deployment.update().where(unmoved).values(**changes))):
+        return None
+    data = {"event": event.value, "from": before.state.value, "state": state.value}
+    data |= {"reason": changes["reason"]} if changes.get("reason") else {}
+    data |= {"code": reason.code} if reason else {}
+    events.add(
+        connection,
+        "deployment",
+        at=now,
+        device_pk=before.device_pk,
+        deployment_id=before.id,
+        actor=actor,
+        data=data,
+    )
+    return get(connection, before.id)
+
+
+def _changes(
+    before: Deployment, state: DeploymentState, event: Event, now: float, reason: Reason | None, note: str
+) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "state": state.value,
+        "state_since": now,
+        "deadline": lifecycle.deadline(state, now, LIMITS),
+    }
+    if event is Event.OFFER:
+        changes["offered_at"] = now
+    if state is DeploymentState.FAILED and reason:
+        changes |= {"reason": reason.text, "harmful": reason.harmful}
+    elif state is DeploymentState.SUCCEEDED:
+        changes |= {"reason": note or ("" if before.state is DeploymentState.FAILED else before.reason)}
+        changes |= {"harmful": None, "late": before.state is DeploymentState.FAILED}
+    elif reason or note:
+        changes["reason"] = reason.text if reason else note
+    return changes
+
+
+def progress(connection: Connection, number: int, *, done: int, now: float) -> None:
+    """Note how far a transfer is, and that there was news; no move, so no event row."""
+    moving = (deployment.c.id == number) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
+    values = {"bytes_done": done, "deadline": lifecycle.deadline(DeploymentState.TRANSFERRING, now, LIMITS)}
+    connection.execute(deployment.update().where(moving).values(**values))
+
+
+def claim_image(connection: Connection, number: int, *, now: float) -> bool:
+    """True for the one who may send the image of this attempt; nobody may a second time."""
+    unsent = (deployment.c.id == number) & deployment.c.image_at.is_(None)
+    return changed_one(connection.execute(deployment.update().where(unsent).values(image_at=now)))
+
+
+def overdue(connection: Connection, now: float) -> list[Deployment]:
+    """Deployments whose deadline has passed."""
+    query = sa.select(*_COLUMNS).where(
+        deployment.c.state.in_(lifecycle.WAITS_FOR_NEWS), deployment.c.deadline < now
+    )
+    return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def next_deadline(connection: Connection) -> float | None:
+    """The earliest deadline of all deployments."""
+    query = sa.select(sa.func.min(deployment.c.deadline)).where(
+        deployment.c.state.in_(lifecycle.WAITS_FOR_NEWS)
+    )
+    return connection.execute(query).scalar()
+
+
+def cancel(connection: Connection, number: int, *, by: str, now: float) -> Deployment:
+    """Take a queued deployment back; raises Conflict later than that: an ESP cannot be told to stop."""
+    found = get(connection, number)
+    if found is None:
+        raise NotFound(f"There is no deployment {number}.")
+    moved = advance(connection, found, Event.CANCEL, now=now, reason=CANCELLED, actor=by)
+    if moved is None:
+        raise Conflict(
+            f"Deployment {number} is {found.state}: the offer has gone out, and a device cannot be told to stop. "
+            "Only queued deployments can be cancelled."
+        )
+    return moved
+
+
+def image_token(connection: Connection, of: Deployment, *, now: float, lifetime: float) -> str:
+    """A word that lets one device fetch one image for `lifetime` seconds."""
+    word = secrets.token_urlsafe(24)
+    row = {"token": word, "device_pk": of.device_pk, "sha256": of.sha256, "deployment_id": of.id}
+    connection.execute(ota_token.delete().where(ota_token.c.until < now))
+    upsert(connection, ota_token, [{**row, "until": now + lifetime}], ["token"], ["until"])
+    return word
+
+
+def by_image_token(connection: Connection, word: str, *, now: float) -> Deployment | None:
+    """The deployment whose image this word opens, None when there is none or its time is over."""
+    query = sa.select(ota_token.c.deployment_id).where(ota_token.c.token == word, ota_token.c.until >= now)
+    number = connection.execute(query).scalar()
+    return get(connection, number) if number is not None else None
