@@ -14,8 +14,6 @@ from homie_ota.fleet.apply import APPLY
 from homie_ota.fleet.caps import Caps
 from homie_ota.fleet.known import (
     NEW,
-    REMOVED,
-    STATE,
     Changed,
     KnownDevice,
     KnownNode,
@@ -23,7 +21,15 @@ from homie_ota.fleet.known import (
     Reading,
 )
 from homie_ota.fleet.restore import restored
-from homie_ota.model import Address, Observation, OtaRequestSeen, State, ValueCleared, ValueSeen
+from homie_ota.model import (
+    Address,
+    DescriptionSeen,
+    Observation,
+    OtaRequestSeen,
+    State,
+    ValueCleared,
+    ValueSeen,
+)
 
 __all__ = ["Changed", "Fleet", "KnownDevice", "KnownNode", "KnownProperty", "Reading"]
 
@@ -80,16 +86,18 @@ class Fleet:
             if known is None:
                 return Changed.NOTHING
             new = NEW
-        root, was_lost = known.facts.get("root"), known.state is State.LOST
-        changed = new | APPLY[type(observation)](known, observation, now, self.caps)
-        if not observation.retained and type(observation) is not OtaRequestSeen:
+        state = known.state
+        kind = type(observation)
+        root = known.facts.get("root") if kind is DescriptionSeen else None
+        changed = new | APPLY[kind](known, observation, now, self.caps)
+        if not observation.retained and kind is not OtaRequestSeen:
             known.last_seen = now
         if changed:
             known.changed |= changed
             self._dirty[address] = known
-            if changed & (STATE | REMOVED) and was_lost != (known.state is State.LOST):
+            if known.state is not state and State.LOST in (state, known.state):
                 self._tell_children(address)
-            if known.facts.get("root") != root:
+            if kind is DescriptionSeen:
                 self._adopt(known, root)
         return _CHANGED[changed]
 
@@ -166,7 +174,7 @@ class Fleet:
     def _adopt(self, known: KnownDevice, old: str | None) -> None:
         """Note whose child the device is, so that it is written again when its root changes."""
         base = known.address.base
-        if old:
+        if old and old != known.root:
             self._leave(Address(base, old), known.address)
         if known.root:
             self._children.setdefault(Address(base, known.root), set()).add(known.address)

@@ -18,10 +18,15 @@ from homie_ota.model import (
     PropertyFactSeen,
     State,
     StateSeen,
+    ValueCleared,
+    ValueSeen,
 )
 
 MAX_TEXT = 4096
 """Bytes of one payload that we keep; a config.json has at most 1,000."""
+
+# Made without the named tuple's own constructor, which takes as long as all the rest of reading a value.
+_new = tuple.__new__
 
 Read = Callable[[Address, bytes, bool], Observation | None]
 """How one topic of a device is read: address, payload, retain flag → what it says."""
@@ -58,7 +63,7 @@ def fact(name: str, *, legacy: bool = False) -> Read:
     """Read a topic as the fact `name`; an empty payload says that the topic was cleared."""
 
     def read(device: Address, payload: bytes, retained: bool) -> FactSeen:
-        return FactSeen(device, name, text(payload), retained, legacy)
+        return _new(FactSeen, (device, name, text(payload), retained, legacy))
 
     return read
 
@@ -152,13 +157,51 @@ PROPERTY_FACTS = {
 }
 
 
-def node_fact(device: Address, node: str, name: str, payload: bytes, retained: bool) -> NodeFactSeen:
-    """An attribute of a node."""
-    return NodeFactSeen(device, node, name, text(payload), retained)
+def value(node: str, prop: str) -> Read:
+    """Read the value of a property: an empty payload clears it, one zero byte is the empty text (Homie 5)."""
+
+    def read(device: Address, payload: bytes, retained: bool) -> ValueSeen | ValueCleared:
+        if payload:
+            return _new(ValueSeen, (device, node, prop, text(payload), retained))
+        return ValueCleared(device, node, prop, retained)
+
+    return read
 
 
-def property_fact(
-    device: Address, node: str, prop: str, name: str, payload: bytes, retained: bool
-) -> PropertyFactSeen:
-    """An attribute of a property."""
-    return PropertyFactSeen(device, node, prop, name, text(payload), retained)
+def node_fact(node: str, topic: str) -> Read | None:
+    """Read an attribute of a node; None when the topic is none."""
+    name = NODE_FACTS.get(topic)
+    if name is None:
+        return None
+
+    def read(device: Address, payload: bytes, retained: bool) -> NodeFactSeen:
+        return NodeFactSeen(device, node, name, text(payload), retained)
+
+    return read
+
+
+def property_fact(node: str, prop: str, topic: str) -> Read | None:
+    """Read an attribute of a property; None when the topic is none."""
+    name = PROPERTY_FACTS.get(topic)
+    if name is None:
+        return None
+
+    def read(device: Address, payload: bytes, retained: bool) -> PropertyFactSeen:
+        return PropertyFactSeen(device, node, prop, name, text(payload), retained)
+
+    return read
+
+
+def retained_image(md5: str) -> Read:
+    """Notice an image that is left retained: it is flashed at every connect (homie-ota.md rule 13).
+
+    Its bytes are not ours to keep; one that is not retained is our own offer.
+    """
+    found = f"image {md5[:64]}".strip()
+
+    def read(device: Address, payload: bytes, retained: bool) -> FactSeen | None:
+        if payload and not retained:
+            return None
+        return FactSeen(device, "ota/retained", found if payload else "", retained)
+
+    return read
