@@ -185,7 +185,7 @@ class Recording:
 
 
 def _is_device(line: dict[str, Any]) -> bool:
-    return line["kind"] == "msg" and line["topic"].endswith(("$homie", "$fwname"))
+    return line["kind"] == "msg" and str(line["topic"]).endswith(("$homie", "$fwname"))
 
 
 def _without_strangers(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from math import inf
 
 from homie_ota.model import Publish
 from homie_ota.simulator.announce import Line, Self, announcement, statistics
-from homie_ota.simulator.generations import Generation
+from homie_ota.simulator.generations import GENERATIONS, Generation
 from homie_ota.simulator.images import Sketch
 from homie_ota.simulator.settings import Settings
 from homie_ota.simulator.setup import Phase, Setup
@@ -41,6 +41,9 @@ class VirtualDevice(ABC):
         """Images that were taken in whole, good or bad."""
         self.phase = Phase.OFF
         self.next_sketch: Sketch | None = None
+        self.successor: tuple[Generation, Setup] | None = None
+        """What it has become, when it was flashed with firmware of another generation; it is GONE itself then."""
+        self._setup = setup
         self._settings = Settings(
             setup.identity,
             broker=setup.broker,
@@ -54,6 +57,11 @@ class VirtualDevice(ABC):
         self._stats_at = inf
         self._reboot_at = inf
         self._payloads: dict[str, bytearray] = {}
+
+    @property
+    def firmware(self) -> Sketch:
+        """What it runs."""
+        return self.sketch
 
     # --- what happens to it ---------------------------------------------------------------------------------------
 
@@ -167,11 +175,18 @@ class VirtualDevice(ABC):
         self._reboot_at = inf
         sketch, self.next_sketch = self.next_sketch, None
         self._wait(now + self.timing.reboot + self.faults.slow_reboot)
-        if sketch and (self.faults.never_returns or not self._boots(sketch)):
-            self.phase = Phase.GONE
-        elif sketch and not self.faults.comes_back_old:
-            self.sketch = sketch
+        if sketch and not self.faults.comes_back_old:
+            self._become(sketch)
         return [Drop()]
+
+    def _become(self, sketch: Sketch) -> None:
+        if self.faults.never_returns or not self._boots(sketch):
+            self.phase = Phase.GONE
+        elif key := self._crosses_to(sketch):
+            self.successor = GENERATIONS[key], self._setup.crossed(GENERATIONS[key], sketch)
+            self.phase = Phase.GONE
+        else:
+            self.sketch = sketch
 
     def _come_up(self, now: float) -> list[Output]:
         if self._cold:
@@ -275,3 +290,7 @@ class VirtualDevice(ABC):
     def _boots(self, sketch: Sketch) -> bool:
         """Whether what was flashed finds its way back to the broker."""
         return sketch.homie
+
+    def _crosses_to(self, sketch: Sketch) -> str:  # noqa: ARG002
+        """The generation of what was flashed, when it is another one."""
+        return self.faults.crosses_to

@@ -96,6 +96,10 @@ class HttpDevice(VirtualDevice):
     def _boots(self, sketch: Sketch) -> bool:  # noqa: ARG002 - images for 1.5 carry no magic
         return True
 
+    def _crosses_to(self, sketch: Sketch) -> str:
+        """An image with the magic of 2.x and later is such a build, whoever it was sent to."""
+        return self.faults.crosses_to or ("v3" if sketch.homie else "")
+
 
 class UrlDevice(VirtualDevice):
     """craftmetrics/esp32-homie: an address on `$implementation/ota/url` makes it fetch and reboot."""

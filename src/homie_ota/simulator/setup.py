@@ -5,9 +5,10 @@ Rule: a Setup says everything about one device; two devices of one Setup do the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from homie_ota.simulator.generations import GENERATIONS, Generation
 from homie_ota.simulator.images import Sketch
 from homie_ota.simulator.readings import Readings
 from homie_ota.simulator.values import Faults, Hardware, Identity, Node, OtaServer, Timing
@@ -38,3 +39,13 @@ class Setup:
     broker: tuple[str, int] = ("127.0.0.1", 1883)
     server: OtaServer = field(default_factory=OtaServer)
     readings: Readings = field(default_factory=Readings)
+
+    def crossed(self, generation: Generation, sketch: Sketch) -> Setup:
+        """The same chip with firmware of another generation: base topic and id are those of the new one.
+
+        Only 1.5 has ids of another kind; 2.x and later are known by their MAC (homie-ota.md, "Crossing").
+        """
+        is_old = self.identity.base == GENERATIONS["v1"].base
+        device_id = self.identity.mac.replace(":", "").lower() if is_old else self.identity.device_id
+        identity = replace(self.identity, base=generation.base, device_id=device_id)
+        return replace(self, identity=identity, sketch=sketch, faults=replace(self.faults, crosses_to=""))

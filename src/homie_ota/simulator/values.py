@@ -179,3 +179,5 @@ class Faults:
     """Seconds that its reboots take longer."""
     flash_error_at: int = 0
     """The flash fails when this many bytes are to be written."""
+    crosses_to: str = ""
+    """What it is flashed with is a build of this other generation: it comes back under another address."""
