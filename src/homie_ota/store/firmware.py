@@ -1,0 +1,217 @@
+"""Rows of firmware: what images there are, which one somebody means, and who needs it.
+
+Rule: identity is the SHA-256; name and version only find. Nothing is deleted that a device runs, should run or is being
+given. How files become rows is in `intake`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.errors import Conflict, NotFound, WrongUse
+from homie_ota.esp.image import Inspection, clean
+from homie_ota.model import ACTIVE, Firmware
+from homie_ota.rollout.versions import version_key
+from homie_ota.store.database import upsert
+from homie_ota.store.tables import deployment, device, firmware, target
+
+SORTS: dict[str, tuple[Any, ...]] = {
+    "name": (firmware.c.name, firmware.c.version_key),
+    "version": (firmware.c.version_key, firmware.c.name),
+    "size": (firmware.c.size,),
+    "chip": (firmware.c.chip, firmware.c.name),
+    "brand": (firmware.c.brand, firmware.c.name),
+    "uploaded": (firmware.c.uploaded_at,),
+    "description": (firmware.c.description,),
+}
+"""What lists can be sorted by; with a `-` in front the other way round."""
+
+_SHORTEST_HASH = 8
+
+
+_SAME = ("sha256", "md5", "name", "version", "filename", "size", "brand", "chip", "kind", "description")
+_PLAIN = (*_SAME, "uploaded_at", "uploaded_by")
+"""Columns that a Firmware has under the same name."""
+_COLUMNS = [firmware.c[name] for name in (*_PLAIN, "flash", "mode", "inspection")]  # not the bytes
+
+
+def _read(row: Any) -> Firmware:
+    return Firmware(
+        **{name: row[name] for name in _PLAIN},
+        flash_size=row["flash"],
+        flash_mode=row["mode"],
+        warnings=tuple(row["inspection"].get("warnings", ())),
+    )
+
+
+def add(connection: Connection, new: Firmware, inspection: Inspection, now: float, by: str) -> Firmware:
+    """Add a row for an image that is on the disk; the same SHA-256 again returns the row that there is."""
+    row = {
+        **{name: getattr(new, name) for name in _PLAIN},
+        "version_key": version_key(new.version),
+        "brand": inspection.brand,
+        "chip": inspection.chip,
+        "flash": inspection.flash_size,
+        "mode": inspection.flash_mode,
+        "kind": inspection.kind,
+        "inspection": {"warnings": [*inspection.warnings, *new.warnings]},
+        "uploaded_at": now,
+        "uploaded_by": by,
+    }
+    upsert(connection, firmware, [row], ["sha256"], [])
+    stored = get(connection, new.sha256)
+    assert stored is not None
+    return stored
+
+
+def _askable(text: str) -> str:
+    """What may be asked of any database: PostgreSQL refuses NUL and half a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+def _one(connection: Connection, condition: Any) -> Firmware | None:
+    row = connection.execute(sa.select(*_COLUMNS).where(condition)).mappings().first()
+    return _read(row) if row else None
+
+
+def get(connection: Connection, sha256: str) -> Firmware | None:
+    """The firmware with this SHA-256, None when there is none."""
+    return _one(connection, firmware.c.sha256 == _askable(sha256))
+
+
+def by_filename(connection: Connection, filename: str) -> Firmware | None:
+    """The firmware whose file has this name."""
+    return _one(connection, firmware.c.filename == _askable(filename))
+
+
+def by_md5(connection: Connection, md5: str) -> Firmware | None:
+    """The firmware that a device with this checksum runs."""
+    return _one(connection, firmware.c.md5 == _askable(md5.lower()))
+
+
+def _wanted(name: str | None, version: str | None, text: str) -> list[Any]:
+    conditions = [] if name is None else [firmware.c.name == _askable(name)]
+    conditions += [] if version is None else [firmware.c.version == _askable(version)]
+    shown = (
+        firmware.c.name,
+        firmware.c.version,
+        firmware.c.brand,
+        firmware.c.filename,
+        firmware.c.description,
+    )
+    conditions += [
+        sa.or_(*(c.icontains(word, autoescape=True) for c in shown)) for word in _askable(text).split()
+    ]
+    return conditions
+
+
+def find(
+    connection: Connection,
+    name: str | None = None,
+    version: str | None = None,
+    text: str = "",
+    sort: str = "-uploaded",
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Firmware]:
+    """One page of the firmware of this name and version whose texts hold every word of `text`.
+
+    `sort` is a key of SORTS, with `-` for the other way round; another one raises WrongUse.
+    """
+    columns = SORTS.get(sort.removeprefix("-"))
+    if columns is None:
+        nearest = get_close_matches(sort.removeprefix("-"), SORTS, 1, 0.0)[0]
+        raise WrongUse(
+            f'Firmware cannot be sorted by "{clean(sort)}". The nearest known word is "{nearest}".'
+        )
+    order = [c.desc() if sort.startswith("-") else c for c in (*columns, firmware.c.sha256)]
+    query = sa.select(*_COLUMNS).where(*_wanted(name, version, text)).order_by(*order)
+    return [_read(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+
+
+def total(connection: Connection, name: str | None = None, version: str | None = None, text: str = "") -> int:
+    """How many `find` would give without a limit."""
+    query = sa.select(sa.func.count()).select_from(firmware).where(*_wanted(name, version, text))
+    return connection.execute(query).scalar_one()
+
+
+def named(connection: Connection, name: str, version: str) -> list[Firmware]:
+    """All images of exactly this name and version, the newest first: name and version are not identity."""
+    return find(connection, name, version)
+
+
+def resolve(connection: Connection, text: str) -> Firmware:
+    """The one firmware that somebody means by NAME@VERSION or by (the beginning of) a SHA-256.
+
+    Raises NotFound, or Conflict with the hashes when it means several.
+    """
+    name, at, version = text.strip().rpartition("@")
+    meant = named(connection, name, version) if at else _beginning_with(connection, version.lower())
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        hashes = ", ".join(f"{each.sha256[:12]} ({each.filename})" for each in meant[:10])
+        raise Conflict(f"{clean(text)} means {len(meant)} images; say which one by its hash: {hashes}.")
+    raise NotFound(f"There is no firmware {clean(text)}.{_others(connection, name)}")
+
+
+def _beginning_with(connection: Connection, start: str) -> list[Firmware]:
+    if not set(start) <= set("0123456789abcdef") or not _SHORTEST_HASH <= len(start) <= 64:
+        raise NotFound(
+            f"There is no firmware {clean(start)}. Name it as NAME@VERSION, or by its SHA-256 (at least "
+            f"{_SHORTEST_HASH} digits)."
+        )
+    query = sa.select(*_COLUMNS).where(firmware.c.sha256.startswith(start)).limit(10)
+    return [_read(row) for row in connection.execute(query).mappings()]
+
+
+def _others(connection: Connection, name: str) -> str:
+    versions = [each.version for each in find(connection, name, sort="-version", limit=5)] if name else []
+    return f" There is {clean(name)} in {', '.join(versions)}." if versions else ""
+
+
+def describe(connection: Connection, sha256: str, text: str) -> None:
+    """Change the description of an image."""
+    connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(description=text))
+
+
+def rename(connection: Connection, sha256: str, filename: str) -> None:
+    """Note that the image is in another file now."""
+    connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(filename=filename))
+
+
+def in_use_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
+    runs = sa.select(firmware.c.sha256, device.c.pk).join(device, device.c.md5 == firmware.c.md5)
+    wants = sa.select(target.c.sha256, target.c.device_pk)
+    gets = sa.select(deployment.c.sha256, deployment.c.device_pk).where(
+        deployment.c.state.in_(sorted(ACTIVE))
+    )
+    one_by_one = (part.where(part.selected_columns[0].in_(hashes)) for part in (runs, wants, gets))
+    uses = sa.union(*one_by_one).subquery()
+    query = sa.select(uses.c.sha256, sa.func.count()).group_by(uses.c.sha256)
+    found: dict[str, int] = {each: count for each, count in connection.execute(query)}  # noqa: C416 - typed, unlike dict(rows)
+    return {sha256: found.get(sha256, 0) for sha256 in hashes}
+
+
+def in_use_by(connection: Connection, sha256: str) -> int:
+    """How many devices run this image, have it as their target, or are being given it."""
+    return in_use_counts(connection, [sha256])[sha256]
+
+
+def delete(connection: Connection, sha256: str) -> Firmware:
+    """Delete the row and return what it was, so that its file can go too; raises NotFound, or Conflict while in use."""
+    found = get(connection, sha256)
+    if found is None:
+        raise NotFound(f"There is no firmware {clean(sha256)}.")
+    count = in_use_by(connection, sha256)
+    if count:
+        devices = "1 device runs it, or is" if count == 1 else f"{count} devices run it, or are"
+        raise Conflict(f"{found.filename} is in use: {devices} to be updated to it. It was not deleted.")
+    connection.execute(firmware.delete().where(firmware.c.sha256 == sha256))
+    return found
