@@ -78,6 +78,7 @@ def image(name: str) -> bytes:
     made: dict[str, Callable[[], bytes]] = {
         "running": lambda: sized(399_997, "1.0.0"),
         "new": lambda: new,
+        "new for 1.5": lambda: sized(450_123, "1.1.0", homie=False),
         "new mode": lambda: with_flash_mode(new, 0),
         "newer": lambda: sized(510_002, "1.2.0"),
         "second": lambda: sized(510_001, "1.2.0", seed=1),
@@ -95,7 +96,7 @@ def image(name: str) -> bytes:
 IMAGES = {
     "d72e6b8900c113eaec7d36c9dc8a660c": "running",
     "d3c356ac479b3f857a2f7980acbcfcc2": "new",
-    "9e7bb74a917fc4aaea599bd601a4d20c": "new",
+    "9e7bb74a917fc4aaea599bd601a4d20c": "new for 1.5",
     "93ebdb7764468dd3d15438faeaaa37df": "new mode",
     "7a4bdc5be82f0cbfce716b8d29034112": "newer",
     "2c0274390ea27201727fd0914d1fc810": "second",

@@ -54,7 +54,7 @@ def setup_of(recording: Recording) -> Setup:
 def answer_of(scenario: str, line: dict[str, Any]) -> HttpResponse | None:
     """The recorded answer with a body of our own; a broken off one is as short as it was."""
     head = translated(line["head"]).encode() + b"\r\n\r\n"
-    body = image(BODIES.get(scenario, "new"))
+    body = image(BODIES.get(scenario, "new for 1.5"))
     return parse(head + body[: max(0, line["total_bytes"] - len(head))])
 
 
