@@ -58,9 +58,27 @@ class Account:
 
 def ensure_admin(conn: Connection, now: float) -> str | None:
     """Make the first account; its password, to be shown once, or None where there is an account already."""
-    if conn.execute(sa.select(account.c.name).limit(1)).first() is not None:
-        return None
-    return create(conn, ADMIN, "admin", now)
+    return None if exist(conn) else create(conn, ADMIN, "admin", now)
+
+
+def exist(conn: Connection) -> bool:
+    """Whether there is any account."""
+    return conn.execute(sa.select(account.c.name).limit(1)).first() is not None
+
+
+def get(conn: Connection, name: str) -> Account | None:
+    """The account of this name, None when there is none."""
+    row = _row(conn, name)
+    return None if row is None else _account(row)
+
+
+def adopt(conn: Connection, name: str, password: str, now: float) -> None:
+    """Make the account of an old homie-ota.ini, or give it the password that is in that file now."""
+    if check_password(conn, name, password) is not None:
+        return
+    if _row(conn, name) is None:
+        create(conn, name, "admin", now)
+    _set_hash(conn, name, _hasher.hash(password[:LONGEST_PASSWORD]))
 
 
 def create(conn: Connection, name: str, role: str, now: float) -> str:
@@ -88,7 +106,11 @@ def set_password(conn: Connection, name: str, password: str) -> None:
         raise WrongUse(
             f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; this one has not."
         )
-    change = sa.update(account).where(account.c.name == name).values(password_hash=_hasher.hash(password))
+    _set_hash(conn, name, _hasher.hash(password))
+
+
+def _set_hash(conn: Connection, name: str, stored: str) -> None:
+    change = sa.update(account).where(account.c.name == name).values(password_hash=stored)
     if conn.execute(change).rowcount != 1:
         raise NotFound(f"There is no account “{name}”.")
     conn.execute(sa.delete(session).where(session.c.account == name))

@@ -1,0 +1,33 @@
+"""What people call things: names of images and devices for the keys that rows hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import Address
+from homie_ota.store.tables import device, firmware
+
+
+def images(conn: Connection, hashes: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Name and version by SHA-256; of an image that is gone the beginning of its hash."""
+    wanted = set(hashes)
+    columns = (firmware.c.sha256, firmware.c.name, firmware.c.version)
+    found = conn.execute(sa.select(*columns).where(firmware.c.sha256.in_(wanted)))
+    known = {row.sha256: (row.name, row.version) for row in found}
+    return {sha256: known.get(sha256, (f"{sha256[:12]}…", "")) for sha256 in wanted}
+
+
+def devices(conn: Connection, pks: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Key (for routes) and id of devices by `pk`."""
+    columns = (device.c.pk, device.c.base, device.c.device_id)
+    found = conn.execute(sa.select(*columns).where(device.c.pk.in_(set(pks))))
+    return {row.pk: (Address(row.base, row.device_id).key, row.device_id) for row in found}
+
+
+def running(conn: Connection, name: str) -> list[int]:
+    """The devices that run a firmware of this name, by id."""
+    found = sa.select(device.c.pk).where(device.c.fw_name == name).order_by(device.c.device_id)
+    return list(conn.execute(found).scalars())

@@ -1,0 +1,49 @@
+"""The API under `/api/v1`: FastAPI for what it is good at, a described and checked interface for programs.
+
+Rule: the routes are thin: what they do is in `actions`, what they say in `shapes`; every error is a problem document.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from homie_ota import __version__
+from homie_ota.errors import HomieOtaError, WrongUse
+from homie_ota.web.api import docs, routes
+from homie_ota.web.failures import fail
+
+
+def build(web: Starlette) -> FastAPI:
+    """The API of a web application, which shares its shell."""
+    prefix = web.state.shell.settings.http.base_path
+    app = FastAPI(
+        title="homie-ota",
+        version=__version__,
+        description="Over-the-air updates for fleets of Homie devices.",
+        docs_url=None,  # FastAPI's own page loads scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        servers=[{"url": f"{prefix}/api/v1"}],
+        root_path_in_servers=False,
+        exception_handlers={
+            RequestValidationError: _unreadable,
+            **dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail),
+        },
+    )
+    app.include_router(routes.router)
+    app.add_api_route("/docs", docs.show, include_in_schema=False)
+    for name in ("shell", "login", "listeners"):
+        setattr(app.state, name, getattr(web.state, name))
+    return app
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """The answer to a body or parameter of the wrong shape."""
+    assert isinstance(error, RequestValidationError)
+    said = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:5]]
+    return await fail(request, WrongUse("; ".join(said) + "."))

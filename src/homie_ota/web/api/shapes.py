@@ -1,0 +1,275 @@
+"""What the API says and takes, as JSON: devices, firmware, deployments; times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from homie_ota.model import Address, Deployment, Firmware
+
+
+def moment(at: float | datetime) -> datetime:
+    """Seconds of the store as a moment in UTC."""
+    return at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+
+
+Moment = Annotated[datetime, BeforeValidator(moment)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class OtaWay(_Shape):
+    """How a device is updated (`none`: not from here), and whether it lets itself be."""
+
+    way: str
+    enabled: bool | None
+
+
+class Running(_Shape):
+    """What a device says that it runs; `sha256` where that image is in the store."""
+
+    name: str
+    version: str
+    md5: str
+    sha256: str | None
+
+
+class Target(_Shape):
+    """What a device should run."""
+
+    sha256: str
+    name: str
+    version: str
+
+
+class ActiveDeployment(_Shape):
+    """The attempt that has not ended."""
+
+    id: int
+    state: str
+    bytes_done: int
+    bytes_total: int
+
+
+class Device(_Shape):
+    """One device; `nodes` only when one device was asked for."""
+
+    id: str = Field(description="base and id, `/` written as `~`")
+    base: str
+    homie: str
+    name: str
+    state: str
+    implementation: str
+    ota: OtaWay
+    firmware: Running
+    target: Target | None
+    deployment: ActiveDeployment | None
+    ip: str
+    mac: str
+    signal: float | None = Field(description="percent")
+    uptime_s: float | None
+    first_seen: Moment
+    last_seen: Moment
+    tags: list[str]
+    nodes: dict[str, Any] | None = None
+
+
+class DevicePage(_Shape):
+    """Some devices; `next` is the cursor of the following page."""
+
+    items: list[Device]
+    total: int
+    next: str | None
+
+
+class Reading(_Shape):
+    """The value of a property."""
+
+    node: str
+    property: str
+    value: str
+    number: float | None
+    at: Moment
+
+
+class Why(_Shape):
+    """Why a device runs what it runs: a stable word, and a paragraph for people."""
+
+    device: str
+    code: str
+    text: str
+    deployment: int | None
+
+
+class Flash(_Shape):
+    """What an image is built for: bytes of flash (0: unknown) and the mode in its header."""
+
+    size: int
+    mode: str
+
+
+class FirmwareImage(_Shape):
+    """One stored image."""
+
+    sha256: str
+    md5: str
+    name: str
+    version: str
+    filename: str
+    brand: str | None
+    chip: str
+    flash: Flash
+    kind: str
+    size: int
+    description: str
+    uploaded_at: Moment
+    uploaded_by: str
+    warnings: list[str]
+    in_use_by: int
+
+
+class FirmwarePage(_Shape):
+    """Some images; `next` is the cursor of the following page."""
+
+    items: list[FirmwareImage]
+    total: int
+    next: str | None
+
+
+class Order(_Shape):
+    """What to order: `firmware` is a SHA-256 (its beginning is enough) or `NAME@VERSION`."""
+
+    device: str
+    firmware: str
+    override: str = Field(default="", description="why to send it although the rules say no")
+
+
+class DeploymentEvent(_Shape):
+    """One move of a deployment."""
+
+    seq: int
+    at: Moment
+    kind: str
+    actor: str
+    text: str
+    data: dict[str, Any]
+
+
+class DeploymentShape(_Shape):
+    """One attempt; `events` only when one was asked for."""
+
+    model_config = ConfigDict(extra="forbid", title="Deployment")
+
+    id: int
+    device: str
+    firmware: str = Field(description="SHA-256")
+    firmware_name: str
+    firmware_version: str
+    state: str
+    reason: str | None
+    harmful: bool | None
+    late: bool
+    attempt: int
+    bytes_done: int
+    bytes_total: int
+    created_at: Moment
+    created_by: str
+    updated_at: Moment
+    override: str | None
+    events: list[DeploymentEvent] | None = None
+
+
+class DeploymentPage(_Shape):
+    """Some deployments, the newest first; `next` is the cursor of the following page."""
+
+    items: list[DeploymentShape]
+    next: str | None
+
+
+class Done(_Shape):
+    """What was done, as a sentence."""
+
+    detail: str
+
+
+def device(row: dict[str, Any], *, nodes: bool = False) -> Device:
+    """A device from its row as `search` completes it."""
+    address = Address(row["base"], row["device_id"])
+    return Device(
+        id=address.key,
+        ota=OtaWay(way=row["way"], enabled=row["ota_enabled"]),
+        firmware=Running(
+            name=row["fw_name"], version=row["fw_version"], md5=row["md5"], sha256=row["sha256"] or None
+        ),
+        target=Target(**row["target"]) if row["target"] else None,
+        deployment=ActiveDeployment(**row["deployment"]) if row["deployment"] else None,
+        uptime_s=row["uptime"],
+        nodes=row["nodes"] if nodes else None,
+        **{name: row[name] for name in _SAME},
+    )
+
+
+_SAME = [
+    "base",
+    "homie",
+    "name",
+    "state",
+    "implementation",
+    "ip",
+    "mac",
+    "signal",
+    "first_seen",
+    "last_seen",
+    "tags",
+]
+
+
+def firmware(image: Firmware, in_use_by: int) -> FirmwareImage:
+    """An image from its row."""
+    same = [
+        "sha256",
+        "md5",
+        "name",
+        "version",
+        "filename",
+        "chip",
+        "kind",
+        "size",
+        "description",
+        "uploaded_at",
+        "uploaded_by",
+    ]
+    return FirmwareImage(
+        brand=image.brand or None,
+        flash=Flash(size=image.flash_size, mode=image.flash_mode),
+        warnings=list(image.warnings),
+        in_use_by=in_use_by,
+        **{name: getattr(image, name) for name in same},
+    )
+
+
+def deployment(
+    attempt: Deployment, device_key: str, name: tuple[str, str], events: list[dict[str, Any]] | None = None
+) -> DeploymentShape:
+    """A deployment from its row; `name` is name and version of its image."""
+    same = ["id", "harmful", "late", "attempt", "bytes_done", "bytes_total", "created_at", "created_by"]
+    return DeploymentShape(
+        device=device_key,
+        firmware=attempt.sha256,
+        firmware_name=name[0],
+        firmware_version=name[1],
+        state=attempt.state.value,
+        reason=attempt.reason or None,
+        updated_at=moment(attempt.state_since),
+        override=attempt.override or None,
+        events=None if events is None else [_event(each) for each in events],
+        **{name: getattr(attempt, name) for name in same},
+    )
+
+
+def _event(row: dict[str, Any]) -> DeploymentEvent:
+    return DeploymentEvent(**{name: row[name] for name in ("seq", "at", "kind", "actor", "text", "data")})

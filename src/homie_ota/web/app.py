@@ -1,0 +1,116 @@
+"""The web application: its routes, its gate, and what answers when something fails.
+
+Rule: every address there is, is in `routes`; what a request needs before it gets there is in `gate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from homie_ota.errors import HomieOtaError
+from homie_ota.store import devices
+from homie_ota.web import classic, entrance, live, ota, pages
+from homie_ota.web.failures import fail
+from homie_ota.web.gate import Gate
+from homie_ota.web.login import Login
+from homie_ota.web.shell import BrokerStatus, Shell, shell_of
+
+__all__ = ["BrokerStatus", "Shell", "build"]
+
+STATIC = Path(__file__).with_name("static")
+
+
+def build(shell: Shell) -> Starlette:
+    """The application of one server."""
+    login = Login(shell)
+    gate = Middleware(Gate, settings=shell.settings, login=login, fail=fail)
+    failures = dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail)
+    app = Starlette(routes=routes(shell), middleware=[gate], exception_handlers=failures)
+    app.state.shell, app.state.login, app.state.listeners = shell, login, set()
+    return app
+
+
+def routes(shell: Shell) -> list[BaseRoute]:
+    """Every address of this server."""
+    endpoint = shell.settings.ota.path or "/ota"
+    return [
+        Route(endpoint, ota.Answering(ota.endpoint, "GET")),
+        Route("/ota/i/{token}", ota.Answering(ota.by_token, "GET", "HEAD")),
+        Route("/", pages.inventory),
+        Route("/device/{id:path}", pages.device),
+        Route("/device/{id:path}", pages.change_device, methods=["POST"]),
+        Route("/device/{id:path}", classic.delete_device, methods=["DELETE"]),
+        Route("/firmware", pages.firmware),
+        Route("/firmware/{file}", pages.image),
+        Route("/firmware/{file}", pages.change_image, methods=["POST"]),
+        Route("/firmware/{file}", classic.delete_firmware, methods=["DELETE"]),
+        Route("/firmware/{file}/image", pages.download),
+        Route("/upload", classic.upload, methods=["POST"]),
+        Route("/update", pages.ask_update),
+        Route("/update", classic.update, methods=["POST"]),
+        Route("/update-all", pages.ask_update_all),
+        Route("/update-all", pages.update_all, methods=["POST"]),
+        Route("/deployments", pages.deployment_list),
+        Route("/deployment/{id}", pages.deployment),
+        Route("/deployment/{id}", pages.change_deployment, methods=["POST"]),
+        Route("/log", pages.log),
+        Route("/events", live.stream),
+        Route("/blurb", classic.blurb),
+        Route("/healthz", health),
+        Route("/login", entrance.show_login),
+        Route("/login", entrance.log_in, methods=["POST"]),
+        Route("/logout", entrance.log_out, methods=["POST"]),
+        Route("/account", entrance.show_account),
+        Route("/account", entrance.change_account, methods=["POST"]),
+        Mount("/api/v1", _Api()),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+async def health(request: Request) -> Response:
+    """`GET /healthz`: 200 while pages can be served; without the broker they can, but `degraded`."""
+    shell, began = shell_of(request), time.perf_counter()
+    await asyncio.sleep(0)
+    turned = time.perf_counter()
+    counts = await shell.database.read(devices.counts)
+    asked = time.perf_counter()
+    broker = shell.broker_status()
+    told = {
+        "status": "ok" if broker.connected else "degraded",
+        "broker": {"connected": broker.connected, "since": broker.since, "dropped": broker.dropped},
+        "database": {"ms": round(1000 * (asked - turned), 2)},
+        "lag_ms": round(1000 * (turned - began), 2),
+        "devices": sum(counts.values()),
+    }
+    return JSONResponse(told)
+
+
+class _Api:
+    """The API, loaded when it is first asked for: a server that nobody asks saves its memory."""
+
+    def __init__(self) -> None:
+        self._loaded: list[ASGIApp] = []
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._loading:
+            if not self._loaded:
+                self._loaded.append(await asyncio.to_thread(_load_api, scope["app"]))
+        await self._loaded[0](scope, receive, send)
+
+
+def _load_api(web: Starlette) -> ASGIApp:
+    from homie_ota.web import api
+
+    return api.build(web)

@@ -1,0 +1,214 @@
+"""What a device that asks over HTTP gets, and why: decided from rows and from what it says about itself.
+
+Rule: an image goes to a known device that was told to ask for it (a deployment, or a `$ota` seen on the broker), once
+an attempt; whether the image fits the device is judged where every update is judged. Never a guess: what cannot be
+told for certain is refused, for an ESP that is told "nothing for you" goes on with what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from homie_ota.errors import Conflict, HomieOtaError, NotFound
+from homie_ota.esp.request import UpdateRequest
+from homie_ota.homie import v1
+from homie_ota.model import Deployment, DeploymentState, Firmware
+from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.reasons import Reason
+from homie_ota.store import deployments, devices, orders
+from homie_ota.store import firmware as firmwares
+from homie_ota.store.database import Connection
+
+TOLD_SECONDS = 86400.0
+"""How long a word in `$ota` lets a device ask: longer than any restart, shorter than for ever."""
+
+WAITS_FOR_REQUEST = (DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING)
+
+
+class Told(NamedTuple):
+    """The answer: HTTP status and sentence; with 200 the firmware, and the attempt that this is part of."""
+
+    status: int
+    sentence: str
+    firmware: Firmware | None = None
+    deployment: Deployment | None = None
+    device_pk: int | None = None
+
+
+def device_of(conn: Connection, asked: UpdateRequest) -> int | None:
+    """The known device that asks: by the id it tells (Homie 1.x), else by its MAC."""
+    if asked.device_id:
+        try:
+            return devices.resolve(conn, asked.device_id)
+        except (NotFound, Conflict):
+            pass  # a chip can move between generations and keep its MAC
+    return devices.by_mac(conn, asked.mac)
+
+
+def facts(asked: UpdateRequest) -> dict[str, str]:
+    """What the request tells and no MQTT topic does, as it is remembered."""
+    told = {
+        "free_space": asked.free_space,
+        "chip_size": asked.chip_size,
+        "sketch_size": asked.sketch_size,
+        "sketch_md5": asked.md5,
+        "sketch_sha256": asked.sha256,
+        "core": asked.sdk,
+        "mac": asked.mac,
+        "chip_id": asked.chip_id,
+        "family": asked.family,
+    }
+    return {name: str(value) for name, value in told.items() if value not in (None, "")}
+
+
+def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: float) -> Told:
+    """Decide, and move the deployment that the answer belongs to; inside a write transaction."""
+    pk = device_of(conn, asked)
+    if pk is None:
+        return _openly(conn, asked, None) if open_mode else Told(403, "this device is not known here")
+    _remember(conn, pk, asked, now)
+    if asked.mode == "spiffs":
+        return Told(304, "there are no file systems here", device_pk=pk)
+    told = _of_attempt(conn, pk, asked, now) or _of_request(conn, pk, asked, now)
+    if told is None and open_mode:
+        told = _openly(conn, asked, pk)
+    if told is None and asked.want:
+        told = Told(403, f"it asks for {asked.wanted}, and nobody told it to")
+    return (told or Told(304, "there is nothing for it"))._replace(device_pk=pk)
+
+
+def version_for(conn: Connection, asked: UpdateRequest) -> Told:
+    """The answer to a probe (mode `version`): which version a deployment has ready; nothing is moved."""
+    pk = device_of(conn, asked)
+    if pk is None:
+        return Told(403, "this device is not known here")
+    attempt = deployments.active_of(conn, pk)
+    firmware = firmwares.get(conn, attempt.sha256) if attempt else None
+    if firmware is None:
+        return Told(304, "there is nothing for it", device_pk=pk)
+    return Told(200, f"told of {firmware.name} {firmware.version}", firmware, attempt, pk)
+
+
+def _remember(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> None:
+    known, told = devices.learned_facts(conn, pk), facts(asked)
+    news = {name: value for name, value in told.items() if known.get(name) != value}
+    if news:
+        devices.learn(conn, pk, news, evidence="its HTTP request", now=now)
+    if asked.mac:
+        devices.note_mac(conn, pk, asked.mac)
+
+
+def _of_attempt(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> Told | None:
+    """The image of the deployment that waits for this request; None when none does."""
+    attempt = deployments.active_of(conn, pk)
+    firmware = firmwares.get(conn, attempt.sha256) if attempt else None
+    if attempt is None or firmware is None or attempt.state not in WAITS_FOR_REQUEST:
+        return None
+    if asked.want and not v1.matches(asked.wanted, asked.fw_name, firmware.name, firmware.version):
+        return None
+    return _hand_over(conn, asked, attempt, firmware, now)
+
+
+def _hand_over(
+    conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
+) -> Told:
+    refusal = _refusal(conn, asked, attempt.device_pk, firmware, attempt.override)
+    if refusal is not None:
+        ended = deployments.advance(conn, attempt, Event.REFUSE, now=now, reason=refusal)
+        return Told(304, refusal.text, deployment=ended or attempt)
+    if not deployments.claim_image(conn, attempt.id, now=now):
+        return Told(304, "the image of this attempt has gone out already", deployment=attempt)
+    accepted = deployments.advance(conn, attempt, Event.ACCEPT, now=now)
+    return Told(200, f"gets {firmware.name} {firmware.version}", firmware, accepted or attempt)
+
+
+def _refusal(
+    conn: Connection, asked: UpdateRequest, pk: int, firmware: Firmware, override: str
+) -> Reason | None:
+    """Why this device must not get this image, from what it just said about itself."""
+    if asked.md5 and asked.md5 == firmware.md5:
+        return Reason("runs-it", "The device says that it runs this very image already.", False)
+    if firmware.chip and not firmware.chip.startswith(asked.family) and not override.strip():
+        text = (
+            f"{firmware.filename} is an {firmware.chip.upper()} image; an {asked.family.upper()} asks for it."
+        )
+        return Reason("wrong-chip", f"{text} Upload the build for that chip.", False)
+    verdict = orders.verdict(conn, pk, firmware, override)
+    return None if verdict.allowed else Reason(verdict.code, " ".join(verdict.reasons), False)
+
+
+def _of_request(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> Told | None:
+    """The image that somebody else told the device to ask for, by publishing to its `$ota`; None when nobody did."""
+    requested = devices.ota_requested(conn, pk)
+    if (
+        requested is None
+        or not asked.want
+        or requested[0] != asked.wanted
+        or now - requested[1] > TOLD_SECONDS
+    ):
+        return None
+    try:
+        firmware = wanted(conn, asked, pk)
+    except HomieOtaError as error:
+        return Told(304, str(error))
+    attempt = _external(conn, pk, firmware, now)
+    if attempt is None:
+        return Told(304, "another deployment of this device has not ended")
+    return _hand_over(conn, asked, attempt, firmware, now)
+
+
+def _external(conn: Connection, pk: int, firmware: Firmware, now: float) -> Deployment | None:
+    waiting = deployments.queued_of(conn, pk)
+    if waiting is not None and waiting.sha256 == firmware.sha256:  # somebody was quicker than our own offer
+        return deployments.advance(conn, waiting, Event.OFFER, now=now, actor="$ota")
+    return orders.external(conn, device_pk=pk, firmware=firmware, now=now)
+
+
+def wanted(conn: Connection, asked: UpdateRequest, pk: int | None) -> Firmware:
+    """The stored image that a wish means; raises NotFound, or Conflict where it could mean several."""
+    found = [
+        each
+        for each in firmwares.find(conn, version=asked.want)
+        if v1.matches(asked.wanted, asked.fw_name, each.name, each.version)
+    ]
+    if not found:
+        raise NotFound(f"it asks for {asked.wanted}, and there is no such firmware of {asked.fw_name}")
+    return _the_one(conn, asked, found, pk)
+
+
+def _the_one(conn: Connection, asked: UpdateRequest, found: Sequence[Firmware], pk: int | None) -> Firmware:
+    names = sorted({each.name for each in found})
+    if len(names) > 1:
+        raise Conflict(f"{asked.wanted} may mean {' or '.join(names)}: their names have the same short hash")
+    if len(found) == 1 or pk is None:
+        if len(found) > 1:
+            raise Conflict(f"{asked.wanted} of {names[0]} is {len(found)} images")
+        return found[0]
+    return orders.choose(conn, pk, found)
+
+
+def _openly(conn: Connection, asked: UpdateRequest, pk: int | None) -> Told:
+    """Any stored image to any device that names it, as the old server did; a setting, for it is a risk."""
+    if not asked.want:
+        return Told(304, "it names no firmware")
+    try:
+        firmware = wanted(conn, asked, pk)
+    except HomieOtaError as error:
+        return Told(304, str(error))
+    if asked.md5 == firmware.md5 or (asked.fw_name, asked.have) == (firmware.name, firmware.version):
+        return Told(304, "it runs that already")
+    if misfit := _misfit(asked, firmware):
+        return Told(304, misfit)
+    return Told(200, f"gets {firmware.name} {firmware.version} (open mode)", firmware)
+
+
+def _misfit(asked: UpdateRequest, firmware: Firmware) -> str:
+    """Why an image does not fit a device of which there is no row."""
+    if firmware.chip and not firmware.chip.startswith(asked.family):
+        return f"{firmware.filename} is an {firmware.chip.upper()} image"
+    if asked.free_space is not None and asked.free_space < firmware.size:
+        return f"{firmware.filename} has {firmware.size} bytes, {asked.free_space} are free"
+    if asked.chip_size is not None and asked.chip_size < firmware.flash_size:
+        return f"{firmware.filename} is built for {firmware.flash_size} bytes of flash"
+    return ""

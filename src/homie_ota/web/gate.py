@@ -1,0 +1,165 @@
+"""What every request passes before a route sees it: whose name it used, who asks, from where, and may they.
+
+Rule: only the ESP endpoint is let through unseen, for devices have neither cookies nor passwords; it decides by rows.
+Every answer leaves with the headers that keep browsers from doing more than the page means.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from homie_ota.config import Settings
+from homie_ota.errors import HomieOtaError, NotAllowed
+from homie_ota.web import forms
+from homie_ota.web.login import Login
+from homie_ota.web.people import READING, Person, is_browser, needed
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+NEAR_NAMES = ("localhost", ".localhost", ".local", ".lan", ".home", ".internal", ".home.arpa", ".fritz.box")
+"""Names that nobody outside can own, so no stranger's page can be made to come from them."""
+
+
+class Unknown(NotAllowed):
+    """Nobody proved who they are."""
+
+    code = "not-logged-in"
+    status = 401
+
+
+class WrongHost(NotAllowed):
+    """The request used a name that we are not known by."""
+
+    code = "wrong-host"
+    status = 421
+
+
+class Gate:
+    """The outermost ASGI application; `fail` makes the answer to an error, in the form that the asker reads."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        login: Login,
+        fail: Callable[[Request, Exception], Awaitable[Response]],
+    ) -> None:
+        self._app, self._login, self._fail = app, login, fail
+        self._prefix = settings.http.base_path
+        self._ota = settings.ota.path or "/ota"
+        self._names = own_names(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = self._strip(scope)
+        if path == self._ota or path.startswith("/ota/i/"):
+            await self._app(scope, receive, send)
+            return
+        sender = _with_headers(send)
+        request = Request(scope, receive)
+        try:
+            await self._check(request)
+        except (HomieOtaError, HTTPException) as error:
+            await (await self._refuse(request, error))(scope, receive, sender)
+            return
+        await self._app(scope, receive, sender)
+
+    def _strip(self, scope: Scope) -> str:
+        """The path without the prefix that a proxy may or may not have taken off."""
+        path: str = scope["path"]
+        if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
+            path = path[len(self._prefix) :] or "/"
+            scope["path"], scope["raw_path"] = path, quote(path).encode()
+        return path
+
+    async def _check(self, request: Request) -> None:
+        if not self._is_our_name(request.headers.get("host", "")):
+            host = request.url.hostname or ""
+            raise WrongHost(
+                f"This server is not known as {host[:80]!r}. Use its address, or add the name to allowed_hosts in "
+                "[http] of the settings."
+            )
+        changes = request.method not in READING
+        if changes and forms.comes_from_a_browser(request) and not forms.is_same_site(request, self._names):
+            raise NotAllowed("This request was made by a page of another site, or by a very old browser.")
+        right = needed(request.method, request.url.path)
+        person = await self._login.person(request)
+        request.scope["state"]["person"] = person
+        if right is None:
+            return
+        if person is None:
+            raise Unknown("Log in first (curl -u NAME:PASSWORD, or an API token).")
+        if right not in person.rights:
+            raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
+
+    def _is_our_name(self, host: str) -> bool:
+        name = (urlsplit(f"//{host}").hostname or "") if host else ""
+        if not name:  # HTTP/1.0 may come without; browsers always send one
+            return True
+        if host.lower() in self._names or name in self._names or "*" in self._names:
+            return True
+        return _is_address(name) or "." not in name or name.endswith(NEAR_NAMES)
+
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, Unknown) and is_browser(request) and request.method in READING:
+            target = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+            return RedirectResponse(f"{self._prefix}/login?next={target}", 303)
+        answer = await self._fail(request, error)
+        if isinstance(error, Unknown) and not is_browser(request):
+            answer.headers["WWW-Authenticate"] = 'Basic realm="homie-ota", charset="UTF-8"'
+        return answer
+
+
+def own_names(settings: Settings) -> set[str]:
+    """Names, with and without port, by which this server is known besides its addresses."""
+    public = urlsplit(settings.http.public_url)
+    names = {socket.gethostname(), socket.getfqdn(), public.netloc, public.hostname or ""}
+    names |= set(settings.http.allowed_hosts)
+    return {name.lower() for name in names if name}
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_headers(send: Send) -> Send:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sender
+
+
+def person_of(request: Request) -> Person:
+    """Who asks; only for routes that need a right."""
+    found = request.scope["state"]["person"]
+    assert isinstance(found, Person)
+    return found

@@ -1,0 +1,297 @@
+"""The pages: inventory, device, firmware, deployments, log; all of them work without JavaScript.
+
+Rule: a page reads in one transaction, so that what it shows belongs together; forms answer with the way to a page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from homie_ota.errors import NotFound, WrongUse
+from homie_ota.model import ENDED, DeploymentState, Firmware
+from homie_ota.store import audit, deployments, devices, events, naming, orders, search
+from homie_ota.store import firmware as firmwares
+from homie_ota.store.database import Connection
+from homie_ota.store.search import Page
+from homie_ota.web import actions, views
+from homie_ota.web.classic import form
+from homie_ota.web.render import page, see
+from homie_ota.web.shell import Shell, shell_of
+
+A_PAGE = 100
+COLUMNS = (
+    ("state", "State"),
+    ("id", "Id"),
+    ("name", "Name"),
+    ("fw", "Runs"),
+    ("", "Update"),
+    ("signal", "Signal"),
+    ("", "IP"),
+    ("uptime", "Up"),
+    ("seen", "Heard"),
+)
+"""Head of the inventory: the word of the store to sort by, and what people read."""
+
+HISTORY = 20
+"""Deployments on the page of a device."""
+
+
+async def inventory(request: Request) -> Response:
+    """`GET /`: all devices, or those that a query finds."""
+    shell, asked = shell_of(request), request.query_params
+    q, state, cursor = asked.get("q", ""), asked.get("state", ""), asked.get("cursor", "")
+    sort, now = asked.get("sort", "id"), shell.clock()
+
+    def read(conn: Connection) -> tuple[Page, dict[str, int], str]:
+        counts = devices.counts(conn)
+        try:
+            found = search.find(
+                conn, q, state=state or None, sort=sort, limit=A_PAGE, cursor=cursor or None, now=now
+            )
+        except WrongUse as error:
+            return Page([], 0, None), counts, str(error)
+        return found, counts, ""
+
+    found, counts, sentence = await shell.database.read(read)
+    told = {"q": q, "state": state, "cursor": cursor, "sort": sort, "sentence": sentence, "counts": counts}
+    status = 400 if sentence else 200
+    return page(request, "inventory.html", status=status, page=found, columns=COLUMNS, **told)
+
+
+async def device(request: Request) -> Response:
+    """`GET /device/<id>`: everything about one device."""
+    shell, name = shell_of(request), str(request.path_params["id"])
+    now = shell.clock()
+
+    def read(conn: Connection) -> dict[str, Any]:
+        pk = devices.resolve(conn, name)
+        row = devices.row(conn, pk)
+        if row is None:
+            raise NotFound("This device is not known any more.")
+        history = deployments.find(conn, device_pk=pk, limit=HISTORY)
+        images = firmwares.find(conn, sort="name")
+        choices = list(zip(images, orders.verdicts(conn, pk, images), strict=True))
+        choices.sort(
+            key=lambda each: (not each[1].allowed, each[0].name != row["fw_name"], -each[0].uploaded_at)
+        )
+        return {
+            "d": row,
+            "facts": views.device_facts(row, devices.learned_facts(conn, pk), now),
+            "values": views.values(row, devices.readings(conn, pk)),
+            "choices": choices,
+            "history": history,
+            "active": deployments.active_of(conn, pk),
+            "names": naming.images(conn, [each.sha256 for each in history]),
+            "events": {each.id: views.told_events(events.of_deployment(conn, each.id)) for each in history},
+        }
+
+    return page(request, "device.html", **await shell.database.read(read))
+
+
+async def change_device(request: Request) -> Response:
+    """`POST /device/<id>` (`action=delete`)."""
+    fields = await form(request)
+    if fields.get("action") != "delete":
+        raise WrongUse("The form does not say what to do.")
+    await actions.delete_device(shell_of(request), actions.actor_of(request), str(request.path_params["id"]))
+    return see(request, "/")
+
+
+async def ask_update(request: Request) -> Response:
+    """`GET /update?device=…&firmware=…`: what would happen, before it does."""
+    shell, asked = shell_of(request), request.query_params
+
+    def read(conn: Connection) -> dict[str, Any]:
+        pk = devices.resolve(conn, asked.get("device", ""))
+        image = actions.meant(conn, pk, asked.get("firmware", ""))
+        verdict = orders.verdict(conn, pk, image)
+        overridable = not verdict.allowed and orders.verdict(conn, pk, image, override="?").allowed
+        return {"d": devices.row(conn, pk), "f": image, "verdict": verdict, "overridable": overridable}
+
+    return page(request, "update.html", **await shell.database.read(read))
+
+
+async def ask_update_all(request: Request) -> Response:
+    """`GET /update-all?firmware=…`: which devices would be updated, and which not and why."""
+    shell, text = shell_of(request), request.query_params.get("firmware", "")
+
+    def read(conn: Connection) -> dict[str, Any]:
+        image = firmwares.resolve(conn, text)
+        judged = []
+        for pk in naming.running(conn, image.name):
+            verdict, active = orders.verdict(conn, pk, image), deployments.active_of(conn, pk)
+            why = f"deployment {active.id} is {active.state}" if active else " ".join(verdict.reasons)
+            judged.append((devices.row(conn, pk), why))
+        fit = [each for each in judged if not each[1]]
+        return {"f": image, "fit": fit, "unfit": [each for each in judged if each[1]]}
+
+    return page(request, "update_all.html", **await shell.database.read(read))
+
+
+async def update_all(request: Request) -> Response:
+    """`POST /update-all`: queue them all."""
+    fields = await form(request)
+    _, made, skipped = await actions.order_all(
+        shell_of(request), actions.actor_of(request), fields.get("firmware", "")
+    )
+    return see(request, "/deployments", ordered=len(made) or "0", skipped=len(skipped))
+
+
+async def firmware(request: Request) -> Response:
+    """`GET /firmware`: all images, and the form to upload one."""
+    shell, new = shell_of(request), request.query_params.get("uploaded", "")
+
+    def read(conn: Connection) -> dict[str, Any]:
+        images = firmwares.find(conn, sort="-uploaded")
+        used = firmwares.in_use_counts(conn, [each.sha256 for each in images])
+        made = firmwares.get(conn, new) if new else None
+        sentence = f"{made.name} {made.version} is stored as {made.filename}." if made else ""
+        return {"items": [(each, used[each.sha256]) for each in images], "sentence": sentence}
+
+    address = str(request.url.replace(path=f"{shell.settings.http.base_path}/upload", query=""))
+    return page(request, "firmware.html", address=address, **await shell.database.read(read))
+
+
+async def image(request: Request) -> Response:
+    """`GET /firmware/<file>`: one image."""
+    shell, filename = shell_of(request), str(request.path_params["file"])
+
+    def read(conn: Connection) -> dict[str, Any]:
+        found = actions.firmware_of(conn, filename)
+        running = naming.running(conn, found.name)
+        rows = [devices.row(conn, pk) for pk in running]
+        return {
+            "f": found,
+            "facts": views.image_facts(found, firmwares.in_use_by(conn, found.sha256)),
+            "running": len(running),
+            "running_this": sum(row is not None and row["md5"] == found.md5 for row in rows),
+        }
+
+    return page(request, "image.html", **await shell.database.read(read))
+
+
+async def download(request: Request) -> Response:
+    """`GET /firmware/<file>/image`: its bytes."""
+    shell, filename = shell_of(request), str(request.path_params["file"])
+    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
+    return await image_file(shell, found)
+
+
+async def image_file(shell: Shell, stored: Firmware) -> Response:
+    """The bytes of an image, to be saved as a file."""
+    body = await shell.images.body(stored)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{_ascii(stored.filename)}"',
+        "x-MD5": stored.md5,
+    }
+    return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def _ascii(filename: str) -> str:
+    """A file name as a header can hold it; files of an old directory may be called anything."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in filename)
+
+
+async def change_image(request: Request) -> Response:
+    """`POST /firmware/<file>` (`action=describe` or `delete`)."""
+    fields, shell = await form(request), shell_of(request)
+    filename, actor = str(request.path_params["file"]), actions.actor_of(request)
+    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
+    if fields.get("action") == "describe":
+        await actions.describe_firmware(shell, actor, found, fields.get("description", ""))
+        return see(request, "/firmware", filename)
+    if fields.get("action") == "delete":
+        await actions.delete_firmware(shell, actor, found.sha256)
+        return see(request, "/firmware")
+    raise WrongUse("The form does not say what to do.")
+
+
+def number_of(text: str) -> int:
+    """The number of a deployment in a route; NotFound where it is none."""
+    if not text.isdecimal() or len(text) > 15:
+        raise NotFound(f"There is no deployment {text[:40]}.")
+    return int(text)
+
+
+async def deployment(request: Request) -> Response:
+    """`GET /deployment/<id>`: one attempt with its whole history."""
+    shell, number = shell_of(request), number_of(request.path_params["id"])
+
+    def read(conn: Connection) -> dict[str, Any]:
+        found = deployments.get(conn, number)
+        row = devices.row(conn, found.device_pk) if found else None
+        if found is None or row is None:
+            raise NotFound(f"There is no deployment {number}.")
+        name, version = naming.images(conn, [found.sha256])[found.sha256]
+        key, device_name = naming.devices(conn, [found.device_pk])[found.device_pk]
+        return {
+            "n": found,
+            "active": found.state not in ENDED,
+            "name": name,
+            "fw_version": version,
+            "device": key,
+            "device_name": device_name,
+            "waits": views.waits_for(row, found),
+            "events": views.told_events(events.of_deployment(conn, number)),
+        }
+
+    return page(request, "deployment.html", **await shell.database.read(read))
+
+
+async def change_deployment(request: Request) -> Response:
+    """`POST /deployment/<id>` (`action=cancel`)."""
+    fields, number = await form(request), number_of(request.path_params["id"])
+    if fields.get("action") != "cancel":
+        raise WrongUse("The form does not say what to do.")
+    await actions.cancel(shell_of(request), actions.actor_of(request), number)
+    return see(request, "/deployment", str(number))
+
+
+async def deployment_list(request: Request) -> Response:
+    """`GET /deployments`: the latest attempts of all devices."""
+    shell, asked = shell_of(request), request.query_params
+    state, before = asked.get("state", ""), _number(asked.get("before"))
+    if state and state not in set(DeploymentState):
+        raise WrongUse(f"There is no state {state[:40]!r}; it is one of {', '.join(DeploymentState)}.")
+
+    def read(conn: Connection) -> dict[str, Any]:
+        items = deployments.find(conn, state=state or None, limit=A_PAGE, before=before)
+        return {
+            "items": items,
+            "names": naming.images(conn, [each.sha256 for each in items]),
+            "devices": naming.devices(conn, [each.device_pk for each in items]),
+            "next": items[-1].id if len(items) == A_PAGE else None,
+        }
+
+    told = await shell.database.read(read)
+    states = list(DeploymentState)
+    return page(request, "deployments.html", state=state, states=states, sentence=_ordered(request), **told)
+
+
+def _ordered(request: Request) -> str:
+    made, skipped = (_number(request.query_params.get(name)) for name in ("ordered", "skipped"))
+    if made is None:
+        return ""
+    return f"{made} updates are queued, one after another; {skipped or 0} devices were skipped."
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 16 else None
+
+
+async def log(request: Request) -> Response:
+    """`GET /log`: what happened, and who did what."""
+    shell, before = shell_of(request), _number(request.query_params.get("before"))
+
+    def read(conn: Connection) -> dict[str, Any]:
+        rows = events.recent(conn, limit=2 * A_PAGE, before=before)
+        return {
+            "events": views.log_events(conn, rows),
+            "older": rows[-1]["seq"] if len(rows) == 2 * A_PAGE else None,
+            "audit": audit.recent(conn, limit=A_PAGE),
+        }
+
+    return page(request, "log.html", **await shell.database.read(read))

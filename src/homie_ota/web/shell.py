@@ -1,0 +1,53 @@
+"""What the web is given by whoever starts it: settings, rows, image bytes, the bus, and the broker's health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from homie_ota.bus import Bus
+from homie_ota.config import Settings
+from homie_ota.store.database import Database
+from homie_ota.store.images import ImageFiles
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerStatus:
+    """How the connection to the broker is: `since` is the time of the last change, `refused` counts what caps cut off.
+
+    `dropped` are messages that the broker says it dropped.
+    """
+
+    connected: bool = False
+    address: str = ""
+    since: float = 0.0
+    last_error: str = ""
+    devices: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    dropped: int = 0
+
+
+@dataclass
+class Shell:
+    """Everything that a route may use. `forget` clears a device's retained topics on the broker and its rows.
+
+    It is given by the service and returns how many topics it cleared; without it only the rows go.
+    """
+
+    settings: Settings
+    database: Database
+    images: ImageFiles
+    bus: Bus
+    broker_status: Callable[[], BrokerStatus] = BrokerStatus
+    forget: Callable[[int], Awaitable[int]] | None = None
+    clock: Callable[[], float] = time.time
+
+
+def shell_of(request: Request) -> Shell:
+    """The shell of the application that a request came to."""
+    found = request.app.state.shell
+    assert isinstance(found, Shell)
+    return found

@@ -1,0 +1,185 @@
+"""What a page shows, put together from rows: texts of events, values with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from homie_ota.model import ENDED, Deployment, DeploymentState, Firmware
+from homie_ota.store import devices, naming, search
+from homie_ota.store.database import Connection
+from homie_ota.web import words
+
+Row = dict[str, Any]
+
+
+def event_text(row: Row) -> str:
+    """One event as a sentence."""
+    data: Row = row["data"] or {}
+    write = _TEXTS.get(row["kind"])
+    if write is not None:
+        return write(data)
+    return ", ".join(f"{name} {value}" for name, value in data.items())
+
+
+def _deployment_text(data: Row) -> str:
+    if "event" not in data:
+        return f"ordered{': ' + str(data['override']) if data.get('override') else ''}"
+    text = f"{data.get('from', '')} → {data.get('state', '')} ({data['event']})"
+    return f"{text}: {data['reason']}" if data.get("reason") else text
+
+
+def _ota_text(data: Row) -> str:
+    return f"asked over HTTP, answered {data.get('answer', '')}: {data.get('why', '')}"
+
+
+_TEXTS: dict[str, Callable[[Row], str]] = {"deployment": _deployment_text, "ota": _ota_text}
+
+
+def told_events(rows: Sequence[Row]) -> list[Row]:
+    """Events with their sentence as `text`."""
+    return [{**row, "text": event_text(row)} for row in rows]
+
+
+def log_events(conn: Connection, rows: Sequence[Row]) -> list[Row]:
+    """The same, with the `device` (key and id, or None) that each is about."""
+    names = naming.devices(conn, [row["device_pk"] for row in rows if row["device_pk"] is not None])
+    return [{**row, "device": names.get(row["device_pk"])} for row in told_events(rows)]
+
+
+def values(row: Row, readings: Sequence[tuple[str, str, str, float | None, float]]) -> list[Row]:
+    """The properties of a device in order, with value, unit and names where they are known."""
+    found = {(node, prop): (value, at) for node, prop, value, _num, at in readings}
+    told: dict[tuple[str, str], Row] = {}
+    node_names: dict[str, str] = {}
+    for node_id, node in (row["nodes"] or {}).items():
+        node_names[node_id] = node.get("name", "")
+        for prop_id, prop in (node.get("properties") or {}).items():
+            told[node_id, prop_id] = prop
+    lines = []
+    for node_id, prop_id in sorted(told.keys() | found.keys()):
+        prop, (value, at) = told.get((node_id, prop_id), {}), found.get((node_id, prop_id), ("", None))
+        line = {
+            "node": node_id,
+            "node_name": node_names.get(node_id, ""),
+            "prop": prop_id,
+            "value": value,
+            "at": at,
+        }
+        settable = prop.get("settable") in (True, "true")
+        lines.append(
+            {**line, "name": prop.get("name", ""), "unit": prop.get("unit", ""), "settable": settable}
+        )
+    return lines
+
+
+_SHOWN = (
+    ("implementation", "implementation"),
+    ("homie", "Homie"),
+    ("way", "updated by"),
+    ("ip", "IP"),
+    ("mac", "MAC"),
+    ("md5", "runs MD5"),
+)
+
+
+def device_facts(row: Row, learned: dict[str, str], now: float) -> list[tuple[str, str]]:
+    """Label and value of everything known about a device that is not a reading."""
+    facts = [("id", f"{row['base']}{row['device_id']}")]
+    facts.append(("firmware", f"{row['fw_name']} {row['fw_version']}".strip()))
+    facts += [(label, str(row[name])) for name, label in _SHOWN]
+    if row["ota_enabled"] is not None:
+        facts.append(("OTA enabled", "yes" if row["ota_enabled"] else "no"))
+    facts.append(("signal", "" if row["signal"] is None else f"{row['signal']:.0f} %"))
+    facts.append(("uptime", words.duration(row["uptime"])))
+    facts.append(("heap", words.size(row["heap"])))
+    facts.append(("first seen", f"{words.moment(row['first_seen'])} UTC"))
+    facts += [(f"told over HTTP: {name}", value) for name, value in sorted(learned.items())]
+    known = {label for _, label in _SHOWN}
+    facts += [
+        (name, value) for name, value in sorted((row["facts"] or {}).items()) if name not in known | _FLAT
+    ]
+    past = [each for each in row["addresses"] if each["until"] is not None]
+    facts += [
+        ("was", f"{each['base']}{each['device_id']}, until {words.age(each['until'], now)} ago")
+        for each in past
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+_FLAT = frozenset(
+    {
+        "name",
+        "ip",
+        "mac",
+        "md5",
+        "fw/name",
+        "fw/version",
+        "homie",
+        "signal",
+        "uptime",
+        "heap",
+        "nodes",
+        "ota/enabled",
+    }
+)
+"""Facts that have a column of their own, or a place of their own on the page."""
+
+
+def image_facts(image: Firmware, used: int) -> list[tuple[str, str]]:
+    """Label and value of everything known about an image."""
+    facts = [
+        ("file", image.filename),
+        ("size", f"{image.size} bytes"),
+        ("brand", image.brand),
+        ("chip", image.chip),
+        ("flash", f"{words.flash(image.flash_size)} {image.flash_mode}".strip()),
+        ("kind", image.kind),
+        ("MD5", image.md5),
+        ("SHA-256", image.sha256),
+        (
+            "uploaded",
+            f"{words.moment(image.uploaded_at)} UTC {'by ' + image.uploaded_by if image.uploaded_by else ''}",
+        ),
+        ("in use by", f"{used} {'device' if used == 1 else 'devices'}"),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def device_line(conn: Connection, pk: int) -> Row | None:
+    """One device as lists have it: its row with the running image, target and active deployment; None when gone."""
+    row = devices.row(conn, pk)
+    return None if row is None else search.complete(conn, [row])[0]
+
+
+def waits_for(row: Row, attempt: Deployment) -> str:
+    """Why a queued deployment is not sent yet."""
+    if attempt.not_before is not None:
+        return f"not before {words.moment(attempt.not_before)} UTC."
+    if row["state"] in ("ready", "alert"):
+        return "the device is ready; other devices are updated first."
+    return f"the device is {row['state']}. It gets the image as soon as it is ready."
+
+
+def why(row: Row, latest: Deployment | None, names: dict[str, tuple[str, str]]) -> tuple[str, str]:
+    """A stable word and a paragraph: why a device runs what it runs, and what happens next."""
+    runs = f"It runs {row['fw_name'] or 'a firmware that it does not name'} {row['fw_version']}".strip()
+    if latest is None:
+        return "nothing-ordered", f"{runs}, and no update was ever ordered for it."
+    wanted = " ".join(names[latest.sha256]).strip()
+    if latest.state is DeploymentState.QUEUED:
+        return "waiting", f"{runs}. {wanted} waits as deployment {latest.id}: {waits_for(row, latest)}"
+    if latest.state not in ENDED:
+        return (
+            "running",
+            f"{runs}. It is being updated to {wanted}: deployment {latest.id} is {latest.state}.",
+        )
+    reason = f" {latest.reason}" if latest.reason else ""
+    return latest.state.value, f"{runs}. The last update, to {wanted}, {_ENDS[latest.state]}.{reason}"
+
+
+_ENDS = {
+    DeploymentState.SUCCEEDED: "succeeded",
+    DeploymentState.FAILED: "failed",
+    DeploymentState.CANCELLED: "was cancelled",
+}
