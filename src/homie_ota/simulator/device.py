@@ -167,7 +167,8 @@ class VirtualDevice(ABC):
 
     def _due_times(self) -> list[float]:
         stats = inf if self._is_silent() else self._stats_at
-        return [stats, self._reboot_at, self._sleep_at(), self.readings.next_at]
+        sleep = inf if self._is_busy() else self._sleep_at()
+        return [stats, self._reboot_at, sleep, self.readings.next_at]
 
     def reboot(self, now: float) -> list[Output]:
         """It reboots: the connection is left hanging, and what comes up is what was flashed."""
