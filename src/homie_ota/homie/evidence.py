@@ -19,7 +19,7 @@ def generation(facts: Mapping[str, str]) -> str:
     """The generation for people: `1.5`, `2.0.0-beta.1`, `esp32-homie`, else the version as announced; "" unknown."""
     homie = facts.get("homie", "")
     if homie:
-        return v2.BETA_1 if _is_beta_1(facts) and homie.startswith("2.0") else homie[:32]
+        return v2.BETA_1 if facts.get("implementation/version") == v2.BETA_1 else homie[:32]
     if _is_esp32_homie(facts):
         return ESP32_HOMIE
     return "1.5" if _is_1_5(facts) else ""
@@ -53,17 +53,17 @@ def _of_homie_esp8266(facts: Mapping[str, str], homie: str) -> tuple[Way, str]:
     if not implementation.startswith(("esp8266", "esp32")):
         named = f"“{implementation[:64]}”" if implementation else "nothing"
         return Way.NONE, f"Its $implementation is {named}: not homie-esp8266, so it has no update over MQTT."
-    if _is_beta_1(facts):
-        return Way.TWO_STEP, "It announces topics of Homie 2.0.0-beta.1, which takes the checksum first."
+    if facts.get("implementation/version") == v2.BETA_1:
+        return Way.TWO_STEP, "It says $implementation/version 2.0.0-beta.1, which takes the checksum first."
+    if _is_pre_release(facts):
+        return Way.TWO_STEP, "It announces statistics as the pre-releases of 2.0 did, and no $fw/checksum."
     if "ota/enabled" not in facts:
         return Way.NONE, f"It is an {implementation[:64]}, but does not announce $implementation/ota/enabled."
     return Way.MQTT, f"Homie {homie} on {implementation[:64]}, with $implementation/ota/enabled."
 
 
-def _is_beta_1(facts: Mapping[str, str]) -> bool:
-    if facts.get("implementation/version") == v2.BETA_1:
-        return True
-    # Builds between the betas call themselves 2.0.0. Their first step, a checksum, does no harm where it is unknown.
+def _is_pre_release(facts: Mapping[str, str]) -> bool:
+    # Builds of 2016 around the betas call themselves 2.0.0. A checksum first does no harm where it is unknown.
     return bool(_told_by_legacy(facts) & _LEGACY_STATS) and "md5" not in facts and "ota/enabled" in facts
 
 

@@ -23,13 +23,13 @@ _IMAGE = "$implementation/ota/firmware"
 
 def bases_of(bases: Iterable[str]) -> tuple[str, ...]:
     """The bases with their slash, each followed by its Homie 5 domain (`homie/` → `homie/5/`), none twice."""
+    names = [base.strip().strip("/") for base in bases]
     found: dict[str, None] = {}
-    for base in bases:
-        name = base.strip().rstrip("/") + "/"
-        found[name] = None
-        if not name.endswith("/5/"):
-            found[name + "5/"] = None
-    return tuple(base for base in found if base != "/")
+    for name in filter(None, names):
+        found[f"{name}/"] = None
+        if not name.endswith("/5"):
+            found[f"{name}/5/"] = None
+    return tuple(found)
 
 
 def _narrow_first(bases: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ def facts_row(known: DeviceKnown) -> dict[str, Any]:
         "name": facts.get("name", "")[:255],
         "mac": mac(facts.get("mac", "")),
         "ip": ip(facts.get("ip", "")),
-        "homie": generation(facts),
+        "homie": generation(facts) or ("5" if known.address.base.endswith("/5/") else ""),
         "implementation": facts.get("implementation", "")[:64],
         "way": way(facts)[0].value,
         "ota_enabled": {"true": True, "false": False}.get(facts.get("ota/enabled", "")),
