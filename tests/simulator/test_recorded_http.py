@@ -1,4 +1,4 @@
-"""Every recorded scenario of 1.5.0, message for message and request byte for byte (see recordings.py for how)."""
+"""Every recorded scenario of 1.5.0, message for message and request byte for byte (see player.py for how)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from homie_ota.simulator.http import parse
 from homie_ota.simulator.images import read_sketch
 from homie_ota.simulator.setup import Setup
 from homie_ota.simulator.values import Hardware, HttpResponse, Identity, OtaServer, Timing
-from simulator.recordings import FOLDER, RELAY, Player, Recording, image, translated
+from simulator.player import Player
+from simulator.recordings import FOLDER, RELAY, Recording, image, translated
 
 RUNNING_SECTORS = 401_408
 """What the running sketch of 399,997 bytes takes in flash."""

@@ -1,4 +1,4 @@
-"""Every recorded scenario of 2.0.0, 3.0.1 and develop, message for message (see recordings.py for how)."""
+"""Every recorded scenario of 2.0.0, 3.0.1 and develop, message for message (see player.py for how)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from homie_ota.simulator.generations import V2, V3, V3DEV, Generation
 from homie_ota.simulator.images import read_sketch
 from homie_ota.simulator.setup import Setup
 from homie_ota.simulator.values import Faults, Hardware, Identity, Timing
-from simulator.recordings import FOLDER, RELAY, Player, Recording, Unseen, image
+from simulator.player import Player, Unseen
+from simulator.recordings import FOLDER, RELAY, Recording, image
 
 GENERATION_OF = {"homie2": V2, "homie3": V3, "homie3dev": V3DEV}
 AT_ONCE = Timing(reboot=0, reconnect=0)
