@@ -1,0 +1,171 @@
+"""The API of a running server, for the command line and for scripts: the standard library is enough for it.
+
+Rule: every failure leaves here as an error of `errors.py`, with the server's own sentence where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from homie_ota.client.connection import Body, Connection
+from homie_ota.client.form import Form, Progress
+from homie_ota.errors import Unreachable, WrongUse
+from homie_ota.model import ENDED
+
+DEFAULT_SERVER = "http://127.0.0.1:9080"
+API = "/api/v1"
+PAGE = 200
+"""Items asked for at once."""
+
+Json = dict[str, Any]
+
+
+class Api:
+    """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
+
+    Without an address it is the one on this machine, DEFAULT_SERVER.
+
+    Every method raises Unreachable when nothing answers, NotAllowed without the right token, and what the server says.
+    """
+
+    def __init__(self, server: str = "", token: str = "", *, timeout: float = 30.0) -> None:
+        self._connection = Connection(server or DEFAULT_SERVER, token, timeout)
+        self.server = self._connection.server
+
+    # --- Devices ---
+
+    def devices(self, query: str = "", *, state: str = "", sort: str = "", limit: int = 0) -> Iterator[Json]:
+        """Every device that the query finds, page after page; at most `limit` (0: all)."""
+        asked: dict[str, str | int] = {
+            "q": query,
+            "state": state,
+            "sort": sort,
+            "limit": min(limit or PAGE, PAGE),
+        }
+        return islice(self._all("/devices", asked), limit or None)
+
+    def device(self, device: str) -> Json:
+        """One device, by `homie~hall-lamp` or by a bare id that is unique; NotFound, Conflict."""
+        return self._object("GET", f"/devices/{_segment(device)}")
+
+    def readings(self, device: str) -> list[Json]:
+        """What the device's properties said last."""
+        return self._list("GET", f"/devices/{_segment(device)}/readings")
+
+    def why(self, device: str) -> Json:
+        """Why the device is, or is not, being updated."""
+        return self._object("GET", f"/devices/{_segment(device)}/why")
+
+    # --- Firmware ---
+
+    def firmware(self) -> list[Json]:
+        """Every stored image."""
+        return list(self._all("/firmware", {"limit": PAGE}))
+
+    def upload(
+        self,
+        path: Path,
+        *,
+        description: str = "",
+        name: str = "",
+        version: str = "",
+        progress: Progress | None = None,
+    ) -> Json:
+        """Send a firmware file, streamed; returns the firmware as stored. WrongUse when the file cannot be read."""
+        fields = {"description": description, "name": name, "version": version}
+        try:
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                form = Form({key: value for key, value in fields.items() if value}, path.name, size)
+                headers = {"Content-Type": form.content_type, "Content-Length": str(form.length)}
+                return self._object("POST", "/firmware", form.chunks(file, progress), headers)
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise WrongUse(f"{path} cannot be read: {error.strerror}.") from None
+
+    # --- Deployments ---
+
+    def order(self, device: str, sha256: str, override: str = "") -> Json:
+        """Bring a device to a firmware; returns the deployment. NotEligible with the reason, Conflict, NotFound."""
+        wanted = {"device": device, "firmware": sha256, **({"override": override} if override else {})}
+        return self._send("POST", "/deployments", wanted)
+
+    def deployments(self, *, device: str = "", state: str = "") -> list[Json]:
+        """The latest deployments, newest first, of one device or in one state."""
+        return self._list("GET", f"/deployments{_query({'device': device, 'state': state})}")
+
+    def deployment(self, number: int) -> Json:
+        """One deployment with its events; NotFound."""
+        return self._object("GET", f"/deployments/{number}")
+
+    def cancel(self, number: int) -> Json:
+        """Take back a deployment that is still queued; Conflict later."""
+        return self._send("POST", f"/deployments/{number}/cancel", {})
+
+    def follow(self, numbers: Iterable[int], *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
+        """Each of these deployments when it is seen first and whenever it changed, until all have ended.
+
+        A server that is away for less than `patience` seconds, because it restarts, is waited for.
+        """
+        seen: dict[int, Any] = dict.fromkeys(numbers)
+        open_ = list(seen)
+        while open_:
+            for number in list(open_):
+                now = self._patiently(number, every, patience)
+                news = (now["state"], now.get("bytes_done"), now.get("reason"))
+                if news != seen[number]:
+                    seen[number] = news
+                    yield now
+                if now["state"] in ENDED:
+                    open_.remove(number)
+            if open_:
+                time.sleep(every)
+
+    def _patiently(self, number: int, every: float, patience: float) -> Json:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return self.deployment(number)
+            except Unreachable:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(every)
+
+    # --- Answers ---
+
+    def _all(self, path: str, asked: dict[str, str | int]) -> Iterator[Json]:
+        """The items of a list, page after page."""
+        while True:
+            page = self._object("GET", path + _query(asked))
+            yield from page.get("items") or ()
+            if not page.get("next"):
+                return
+            asked = {**asked, "cursor": page["next"]}
+
+    def _send(self, method: str, path: str, body: Json) -> Json:
+        return self._object(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+    def _list(self, method: str, path: str) -> list[Json]:
+        found = self._connection.request(method, API + path)
+        items = found.get("items") if isinstance(found, dict) else found
+        return items if isinstance(items, list) else self._connection.strange()
+
+    def _object(
+        self, method: str, path: str, body: Body = None, headers: dict[str, str] | None = None
+    ) -> Json:
+        found = self._connection.request(method, API + path, body, headers)
+        return found if isinstance(found, dict) else self._connection.strange()
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="~")
+
+
+def _query(asked: dict[str, str | int]) -> str:
+    given = {key: value for key, value in asked.items() if value not in ("", 0)}
+    return f"?{urlencode(given)}" if given else ""
