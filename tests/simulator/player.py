@@ -74,11 +74,13 @@ class Unseen:
     """What a recording does not show directly, worked out from what it shows later.
 
     `bursts` is the first burst of an image that was refused before it made progress (the boundaries of the next one
-    tell), `reads_before_cut` what develop, which reports every 100th chunk, still read before its connection broke.
+    tell), `reads_before_cut` what develop, which reports every 100th chunk, still read before its connection broke,
+    `ends_midway` that the recorder stopped it in the middle of something.
     """
 
     bursts: tuple[int, ...] | None = None
     reads_before_cut: int = 0
+    ends_midway: bool = False
 
 
 class Player:
@@ -214,7 +216,10 @@ class Player:
                 case "http-response":
                     answer = self._answer(line)
                     self.do(self.device.http_response(line["t"], answer), line["t"])
+        if self.recording.is_shortened:
+            self.settle(lines[-1]["t"])
         assert self.sent[self._compared :] == [], "said more than was recorded"
+        assert self.requests == [], "asked more than was recorded"
 
     def act(self, line: dict[str, Any], now: float) -> None:
         """Do to the device what was done to the real one."""
@@ -254,6 +259,15 @@ class Player:
         self.get_on(lambda: bool(self.requests), "", line["t"], is_last=False)
         assert self.requests.pop(0).decode() == line["raw"]
 
+    def settle(self, now: float) -> None:
+        """Before the recorder ended it: what was silent then has to stay silent, however long one waits."""
+        if self._unseen.ends_midway:
+            return
+        while self._pending:
+            self.feed(now)
+        for _ in range(3):
+            self.tick(now)
+
     def get_on(self, is_done: Callable[[], bool], topic: str, now: float, *, is_last: bool) -> None:
         """Let bytes or time reach the device until it did something: bytes when a status is due, else time."""
         for _ in range(2000):
@@ -262,6 +276,7 @@ class Player:
             if topic.endswith("ota/status") and self._pending:
                 self.feed(now)
             elif is_last:
+                self.settle(now)
                 self.kill()
             else:
                 self.tick(now)

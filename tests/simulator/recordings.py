@@ -128,12 +128,13 @@ class Recording:
 
     path: Path
     lines: list[dict[str, Any]] = field(default_factory=list)
+    is_shortened: bool = False
 
     @classmethod
     def load(cls, path: Path, until: float | None = None) -> Recording:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         lines = [line for line in lines if until is None or line["t"] < until]
-        return cls(path, _without_commands(_without_strangers(lines)))
+        return cls(path, _without_commands(_without_strangers(lines)), until is not None)
 
     def said(self, below: str) -> str:
         """The first payload that the device published below its own topic."""

@@ -34,6 +34,12 @@ UNSEEN = {
     "homie2/invalid_md5_topic": Unseen(bursts=()),
     "homie3/not_e9": Unseen(bursts=()),
     "homie3dev/drop_mid_transfer": Unseen(reads_before_cut=51),
+    "homie3dev/retained_mode_loop": Unseen(ends_midway=True),
+    **{
+        f"{folder}/base64_align_{good}": Unseen(ends_midway=True)
+        for folder in ("homie2", "homie3")
+        for good in ("q0_0", "q0_1", "q1_2", "q1_3")
+    },
 }
 
 

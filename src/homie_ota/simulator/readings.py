@@ -13,7 +13,7 @@ from homie_ota.simulator.values import Node, Property
 
 _DAY = 86_400.0
 _SETTLE = 0.2
-"""Seconds between two rounds at the least, however fast time runs."""
+"""Seconds between two rounds at the least."""
 
 
 class Readings:
