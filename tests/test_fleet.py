@@ -201,6 +201,20 @@ def test_the_same_word_by_a_newer_topic_is_no_legacy_any_more() -> None:
     assert known.facts == {"signal": "80"}
 
 
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_device_that_the_broker_forgot_is_unknown_until_it_speaks_again(legacy: bool) -> None:
+    fleet = Fleet()
+    fleet.apply(state(State.READY, retained=True, legacy=legacy), 1.0)
+    fleet.listen_anew()
+    assert fleet.apply(StateSeen(LAMP, State.UNKNOWN, True), 2.0) == Changed.STATE
+    assert fleet.apply(StateSeen(LAMP, State.UNKNOWN, True), 3.0) == Changed.NOTHING
+    known = fleet.get(LAMP)
+    assert known is not None
+    assert (known.state, known.state_since) == (State.UNKNOWN, 2.0)
+    assert "state" in homie.missing(known)
+    assert fleet.apply(state(State.READY, legacy=legacy), 4.0) == Changed.STATE
+
+
 # --- removal --------------------------------------------------------------------------------------------------------
 
 

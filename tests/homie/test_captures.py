@@ -451,7 +451,8 @@ def test_every_recording_of_the_firmware_itself_gives_a_whole_device(shared: Pat
         # Some recordings begin in the middle of what another device had left on the broker.
         last = "fw/version" if folder == "homie1" else "ota/enabled"
         whole = [known for known in replayed(path, "homie/").devices if last in known.facts]
-        assert whole, path.name
+        # 2.0.0 with a topic that is too long never gets beyond its first messages.
+        assert whole or (folder, path.stem) == ("homie2", "topic_too_long_xxxxxxxxxx"), path.name
         for known in whole:
             row = homie.facts_row(known)
             assert (row["homie"], row["way"]) == GENERATIONS[folder], path.name

@@ -79,3 +79,8 @@ def test_elements_of_an_array_and_of_a_range_are_described_elsewhere() -> None:
 def test_the_words_say_what_is_missing() -> None:
     topics = {topic: text for topic, text in V3.items() if topic not in ("$fw/version", "relay/on", "$state")}
     assert set(homie.missing(heard(topics))) == {"fw/version", "value relay/on", "state"}
+
+
+def test_an_online_that_2_left_behind_does_not_stand_for_the_state_of_3() -> None:
+    topics = {topic: text for topic, text in V3.items() if topic != "$state"}
+    assert "state" in homie.missing(heard({**topics, "$online": "false"}))

@@ -43,7 +43,8 @@ class Reading(NamedTuple):
 
 FACT_BITS = {fact: 1 << number for number, fact in enumerate(FACTS) if fact not in ("legacy", "ota/retained")}
 STATE_BIT = 1 << len(FACTS)
-DESCRIPTION_BIT = STATE_BIT << 1
+STATE_TOPIC_BIT = STATE_BIT << 1  # by `$state`, not only by the `$online` that 2.x left behind
+DESCRIPTION_BIT = STATE_BIT << 2
 NODE_BITS = {"name": 1, "type": 2, "announced": 4, "array": 8}
 VALUE_BIT = 1
 PROPERTY_BITS = {
@@ -182,7 +183,8 @@ class KnownDevice:
 
     def unheard(self) -> Iterator[str]:
         """What is known from before and was not heard again since the last connect, as words for people."""
-        if not self.heard & STATE_BIT:
+        newer = self.facts.get("homie", "").startswith(("3.", "4.", "5."))
+        if not self.heard & (STATE_TOPIC_BIT if newer else STATE_BIT):
             yield "state"
         if self.described and not self.heard & DESCRIPTION_BIT:
             yield "description"

@@ -9,7 +9,16 @@ from __future__ import annotations
 from sys import intern
 
 from homie_ota.fleet.caps import Caps
-from homie_ota.fleet.known import FACT, FACT_BITS, REMOVED, STATE, STATE_BIT, STATISTIC, KnownDevice
+from homie_ota.fleet.known import (
+    FACT,
+    FACT_BITS,
+    REMOVED,
+    STATE,
+    STATE_BIT,
+    STATE_TOPIC_BIT,
+    STATISTIC,
+    KnownDevice,
+)
 from homie_ota.model import FactSeen, OtaRequestSeen, State, StateSeen
 
 _STATISTICS = frozenset({"signal", "uptime", "heap", "cputemp", "cpuload", "battery", "supply"})
@@ -20,16 +29,31 @@ _SHARED = frozenset(FACT_BITS) - _STATISTICS - {"name", "ip", "mac", "config"}
 
 
 def state(known: KnownDevice, seen: StateSeen, now: float, _caps: Caps) -> int:
-    """The state by `$state` or by `$online`; which of them counts, `resolve` knows."""
+    """The state by `$state` or by `$online`; which of them counts, `resolve` knows.
+
+    UNKNOWN no device says: it means that the broker knows neither topic any more.
+    """
+    if seen.state is State.UNKNOWN:
+        return _unknown(known, now)
     known.heard |= STATE_BIT
     known.removed = False
     if seen.legacy:
         known.by_online = seen.state
     else:
         known.by_state = seen.state
+        known.heard |= STATE_TOPIC_BIT
     if not seen.retained and seen.state in _ANNOUNCING:
         known.live_since = now
     return resolve(known, now)
+
+
+def _unknown(known: KnownDevice, now: float) -> int:
+    known.by_state = known.by_online = None
+    if known.state is State.UNKNOWN:
+        return 0
+    known.state = State.UNKNOWN
+    known.state_since = now
+    return STATE
 
 
 def resolve(known: KnownDevice, now: float) -> int:
@@ -90,7 +114,7 @@ def _claim(facts: dict[str, str], name: str, value: str, retained: bool, legacy:
     if is_told == (legacy and bool(value)):
         return 0
     rest = [each for each in told if each != name]
-    told = sorted([*rest, name] if legacy else rest)
+    told = sorted([*rest, name] if legacy and value else rest)
     if told:
         facts["legacy"] = intern(" ".join(told))
     else:
@@ -107,11 +131,8 @@ def _removed(known: KnownDevice, name: str, now: float, caps: Caps, *, legacy: b
         known.by_state = None
     if legacy and known.by_state is not None:
         return resolve(known, now)
-    known.by_online = None
     known.removed = True
-    known.state = State.UNKNOWN
-    known.state_since = now
-    return STATE | FACT | REMOVED
+    return _unknown(known, now) | FACT | REMOVED
 
 
 def ota_request(known: KnownDevice, seen: OtaRequestSeen, now: float, caps: Caps) -> int:
