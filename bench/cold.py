@@ -1,0 +1,118 @@
+"""(a) Cold inventory: from the connect to complete rows, beside mosquitto_sub taking in the same retained messages.
+
+Rule: the broker has nothing configured but its listener. Complete means that every topic of every device is in its
+rows, and at the end every word is compared.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import traffic, wire
+from bench.figures import Figure, Target, median
+from bench.processes import mosquitto, program, python, until
+from bench.scale import Scale
+
+SLOW_US = 20.0
+PATIENCE = 60.0
+QUIET = 1.0
+
+
+class Cold(NamedTuple):
+    """One cold start: seconds to complete rows (None: never complete), the share of topics in rows, devices re-read."""
+
+    seconds: float | None
+    share: float
+    reread: int
+
+
+def run(scale: Scale, folder: Path) -> Iterator[Figure]:
+    """The figures of (a)."""
+    with mosquitto(folder / "cold") as port:
+        messages = wire.retain("127.0.0.1", port, traffic.inventory(scale.devices))
+        reference, ours, slow, bare = [], [], [], []
+        for number in range(scale.repetitions):
+            reference.append(subscribe(port, messages))
+            ours.append(start(folder / f"cold-{number}", port, scale.devices))
+            slow.append(start(folder / f"slow-{number}", port, scale.devices, slow_us=SLOW_US))
+            bare.append(start(folder / f"bare-{number}", port, scale.devices, slow_us=SLOW_US, fill=False))
+    yield from _figures(messages, reference, ours, slow, bare)
+
+
+def _figures(
+    messages: int, reference: list[float], ours: list[Cold], slow: list[Cold], bare: list[Cold]
+) -> Iterator[Figure]:
+    beside = median(reference)
+    name = f"mosquitto_sub -t 'homie/#' -C {messages}"
+    yield Figure(
+        "a", f"cold inventory, {messages:,} retained: connect to complete rows", _seconds(ours), "s", beside, name,
+        (Target("≤", 3, ratio=True), Target("≤", 5)),
+        f"{sum(each.seconds is not None for each in ours)} of {len(ours)} complete, word by word",
+    )  # fmt: skip
+    yield Figure(
+        "a", "the same, what is in rows at the end", 100 * min(each.share for each in ours), "%",
+        targets=(Target("≥", 100),), note=f"{median([each.reread for each in ours]):g} devices read again",
+    )  # fmt: skip
+    yield Figure(
+        "a", f"client {SLOW_US:g} µs slower a message: connect to complete rows", _seconds(slow), "s", beside, name
+    )
+    yield Figure(
+        "a", "the same, what is in rows at the end", 100 * min(each.share for each in slow), "%",
+        100 * median([each.share for each in bare]), "without gap filling", (Target("≥", 100),),
+        f"{median([each.reread for each in slow]):g} devices read again",
+    )  # fmt: skip
+
+
+def _seconds(runs: list[Cold]) -> float:
+    """The median; a run that was never complete counts as endless."""
+    return median([float("inf") if each.seconds is None else each.seconds for each in runs])
+
+
+def subscribe(port: int, messages: int) -> float:
+    """Seconds that mosquitto_sub takes from its start to the last of so many messages."""
+    command = [program("mosquitto_sub", "mosquitto-clients"), "-p", str(port), "-q", "0"]
+    began = time.monotonic()
+    subprocess.run(
+        [*command, "-t", f"{traffic.BASE}#", "-C", str(messages), "-W", str(int(PATIENCE))],
+        stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE + 10,
+    )  # fmt: skip
+    return time.monotonic() - began
+
+
+def start(folder: Path, port: int, devices: int, *, slow_us: float = 0.0, fill: bool = True) -> Cold:
+    """One cold start of the whole server with an empty database."""
+    folder.mkdir()
+    about = {"mqtt": f"mqtt://127.0.0.1:{port}", "data": str(folder), "slow_us": slow_us, "fill": fill}
+    rows = traffic.Rows(folder)
+    with python("bench.engine", about, folder / "log") as server:
+        connected = float(server.hear()["connected"])
+        seconds = _complete(rows, devices, connected) if fill else _quiet(rows)
+        share = rows.topics() / (devices * traffic.TOPICS_A_DEVICE)
+        if seconds is not None and (wrong := rows.differences(devices)):
+            raise AssertionError(f"rows are not what was announced: {wrong[:5]} ({len(wrong)} words)")
+        server.stop_gently()
+        said = server.hear()
+    rows.close()
+    return Cold(seconds, share, int(said["reread"]))
+
+
+def _complete(rows: traffic.Rows, devices: int, connected: float) -> float | None:
+    try:
+        until(lambda: rows.complete(devices), "complete rows", PATIENCE, pause=0.02)
+    except TimeoutError:
+        return None
+    return time.monotonic() - connected
+
+
+def _quiet(rows: traffic.Rows) -> None:
+    """Wait until nothing has come for a while."""
+    before, since = -1, time.monotonic()
+    while time.monotonic() - since < QUIET:
+        now = rows.topics()
+        if now != before:
+            before, since = now, time.monotonic()
+        time.sleep(0.1)

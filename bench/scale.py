@@ -1,0 +1,33 @@
+"""How much each benchmark does: as the targets are written, or so little that a test can run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes of one run; `repetitions` is what medians are made of."""
+
+    repetitions: int = 5
+    devices: int = 10_000
+    slow_devices: int = 10_000
+    live_devices: int = 10_000
+    live_rounds: int = 8
+    announces: int = 200
+    image_bytes: int = 600_000
+    fetches: int = 1_500
+    connections: int = 8
+    told: int = 200
+    slow_readers: int = 1_000
+    small_requests: int = 300
+    pushes: int = 200
+    fleets: tuple[int, ...] = (0, 1_000, 10_000)
+    idle_seconds: float = 3.0
+
+
+FULL = Scale()
+TINY = Scale(
+    repetitions=1, devices=40, slow_devices=40, live_devices=20, live_rounds=2, announces=5, image_bytes=60_000,
+    fetches=20, connections=2, told=4, slow_readers=5, small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2,
+)  # fmt: skip
