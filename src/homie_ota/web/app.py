@@ -37,6 +37,7 @@ def build(shell: Shell) -> Starlette:
     gate = Middleware(Gate, settings=shell.settings, login=login, fail=fail)
     failures = dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail)
     app = Starlette(routes=routes(shell), middleware=[gate], exception_handlers=failures)
+    app.router.redirect_slashes = False  # its redirect names the host of the request, whoever wrote that
     app.state.shell, app.state.login, app.state.listeners = shell, login, set()
     return app
 

@@ -28,6 +28,7 @@ def build(web: Starlette) -> FastAPI:
         docs_url=None,  # FastAPI's own page loads scripts from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         servers=[{"url": f"{prefix}/api/v1"}],
         root_path_in_servers=False,
         exception_handlers={

@@ -24,7 +24,10 @@
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         for (const part of document.querySelectorAll("[data-live]")) {
           const other = fresh.getElementById(part.id);
-          if (other && !busy(part) && other.innerHTML !== part.innerHTML) part.innerHTML = other.innerHTML;
+          if (!other || busy(part) || other.innerHTML === part.innerHTML) continue;
+          const open = [...part.querySelectorAll("details")].map((each) => each.open);
+          part.innerHTML = other.innerHTML;
+          part.querySelectorAll("details").forEach((each, at) => { if (at in open) each.open = open[at]; });
         }
       }
     } catch { /* the server is away; the stream will reconnect and tell */ }
