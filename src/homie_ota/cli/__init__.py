@@ -1,0 +1,60 @@
+"""The command `homie-ota`: which command was asked for, and how it ends.
+
+Rule: nothing is imported before it is needed, so that `--help` comes at once; an error of ours is one sentence on
+standard error and its exit status; Ctrl-C and a closed pipe are no errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from homie_ota.cli.arguments import parse
+from homie_ota.errors import HomieOtaError
+
+_COMMANDS = {
+    "serve": "server:serve",
+    "demo": "server:demo",
+    "simulate": "server:simulate",
+    "user": "server:user",
+    "upload": "firmware:upload",
+    "firmware": "firmware:firmware",
+    "devices": "devices:devices",
+    "device": "devices:device",
+    "why": "devices:why",
+    "update": "update:update",
+    "cancel": "update:cancel",
+}
+"""Command → the module below `homie_ota.cli`, and its function: arguments → exit status."""
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except SystemExit as ended:  # argparse: --help, or wrong use
+        return int(ended.code or 0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `homie-ota devices | head`: nobody reads on. Without this, Python says so at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = parse(argv)
+    module, _, function = _COMMANDS[arguments.command].partition(":")
+    try:
+        return int(getattr(import_module(f"homie_ota.cli.{module}"), function)(arguments))
+    except HomieOtaError as error:
+        from homie_ota.cli.show import say
+
+        say(str(error))
+        return error.exit_status

@@ -1,0 +1,128 @@
+"""`devices`, `device` and `why`: what the server knows of devices."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from homie_ota.cli import show
+from homie_ota.client import Api, Json
+
+_HEADS = ("ID", "BASE", "STATE", "FIRMWARE", "VERSION", "HOMIE", "SIGNAL", "IP", "SEEN", "NAME")
+
+
+def key(device: Json) -> str:
+    """The id by which the API finds exactly this device: `homie~hall-lamp`."""
+    found = str(device["id"])
+    return found if "~" in found else (str(device.get("base", "")) + found).replace("/", "~")
+
+
+def bare(device: Json) -> str:
+    """The device id alone: `hall-lamp`."""
+    base = str(device.get("base", "")).replace("/", "~")
+    return key(device).removeprefix(base)
+
+
+def devices(arguments: Namespace) -> int:
+    """List devices."""
+    api = Api(arguments.server, arguments.token)
+    found = list(
+        api.devices(arguments.query, state=arguments.state, sort=arguments.sort, limit=arguments.limit)
+    )
+    if arguments.json:
+        show.as_json(found)
+    else:
+        show.table(_HEADS, [_row(device) for device in found])
+    return 0
+
+
+def _row(device: Json) -> tuple[object, ...]:
+    firmware = device.get("firmware") or {}
+    return (
+        bare(device),
+        device.get("base"),
+        device.get("state"),
+        firmware.get("name"),
+        firmware.get("version"),
+        device.get("homie"),
+        _signal(device),
+        device.get("ip"),
+        show.age(device.get("last_seen")),
+        device.get("name"),
+    )
+
+
+def _signal(device: Json) -> str:
+    signal = device.get("signal")
+    return "" if signal is None else f"{signal:.0f} %"
+
+
+def device(arguments: Namespace) -> int:
+    """Show one device, its readings and its latest deployments."""
+    api = Api(arguments.server, arguments.token)
+    found = api.device(arguments.device)
+    readings, deployments = api.readings(key(found)), api.deployments(device=key(found))
+    if arguments.json:
+        show.as_json({**found, "readings": readings, "deployments": deployments})
+        return 0
+    show.pairs(_facts(found))
+    if readings:
+        show.line()
+        show.table(("PROPERTY", "VALUE"), [(_property(each), each.get("value")) for each in readings])
+    if deployments:
+        show.line()
+        show.table(
+            ("DEPLOYMENT", "STATE", "FIRMWARE", "BEGAN", "REASON"),
+            [_deployment(each) for each in deployments],
+        )
+    return 0
+
+
+def _facts(device: Json) -> dict[str, object]:
+    firmware, ota, target = (device.get(name) or {} for name in ("firmware", "ota", "target"))
+    return {
+        "id": key(device),
+        "name": device.get("name"),
+        "state": device.get("state"),
+        "seen": f"{show.age(device['last_seen'])} ago" if device.get("last_seen") else "",
+        "homie": device.get("homie"),
+        "implementation": device.get("implementation"),
+        "updated by": f"{ota.get('way')}{', switched off' if ota.get('enabled') is False else ''}",
+        "firmware": named(firmware),
+        "md5": firmware.get("md5"),
+        "target": named(target),
+        "ip": device.get("ip"),
+        "mac": device.get("mac"),
+        "signal": _signal(device),
+        "uptime": show.duration(device.get("uptime_s")),
+    }
+
+
+def _property(reading: Json) -> str:
+    return f"{reading.get('node')}/{reading.get('property')}"
+
+
+def _deployment(deployment: Json) -> tuple[object, ...]:
+    name = {"name": deployment.get("firmware_name"), "version": deployment.get("firmware_version")}
+    return (
+        deployment.get("id"),
+        deployment.get("state"),
+        named(name) or str(deployment.get("firmware", ""))[:12],
+        show.age(deployment.get("created_at")),
+        deployment.get("reason"),
+    )
+
+
+def named(firmware: Json | None) -> str:
+    """Name and version of a firmware as far as they are known."""
+    found = firmware or {}
+    return f"{found.get('name') or ''} {found.get('version') or ''}".strip()
+
+
+def why(arguments: Namespace) -> int:
+    """Say why a device is, or is not, being updated."""
+    found = Api(arguments.server, arguments.token).why(arguments.device)
+    if arguments.json:
+        show.as_json(found)
+        return 0
+    show.line(str(found.get("text") or found.get("code") or "Nothing is known about that."))
+    return 0
