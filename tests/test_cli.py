@@ -380,9 +380,16 @@ def test_watching_tells_each_change_until_the_end(run: Run, lamps: str, play: Pl
     play((Event.OFFER, Event.ACCEPT), (), (Event.FLASH,), (Event.CONFIRM, Event.HEAL))
     status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
     assert status == 0
-    assert [line.split()[1:] for line in told(out)] == [
-        ["lamp-1", state] for state in ("queued", "transferring", "rebooting", "succeeded")
-    ]
+    moves = (
+        "queued",
+        "offered",
+        "transferring",
+        "rebooting",
+        "verifying",
+        "succeeded",
+    )  # also between two looks
+    assert [line.split()[1:] for line in told(out)] == [["lamp-1", state] for state in moves]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", told(out)[0].split()[0])
 
 
 def test_a_failure_is_told_with_its_reason_and_exits_1(run: Run, lamps: str, play: Play) -> None:
@@ -393,6 +400,19 @@ def test_a_failure_is_told_with_its_reason_and_exits_1(run: Run, lamps: str, pla
     seen = [json.loads(line) for line in told(out)]
     assert [each["state"] for each in seen] == ["queued", "offered", "failed"]
     assert seen[-1]["reason"] == "The device has no room for it."
+
+
+def test_the_reason_of_a_failure_is_in_its_line(run: Run, lamps: str, play: Play) -> None:
+    play((Event.OFFER,), (Event.REFUSE,), reason=Reason("no-space", "No room\x1b[2J.", False))
+    status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
+    assert status == 1
+    assert told(out)[-1].endswith("lamp-1  failed: No room [2J.")
+
+
+@pytest.mark.parametrize("targets", [["plug"], ["id:plug"]])
+def test_what_to_think_of_is_said_before(server: WebServer, run: Run, lamps: str, targets: list[str]) -> None:
+    status, _, err = run("update", *targets, "--to", lamps, "--yes")
+    assert (status, err) == (0, "homie-ota: Mind: plug runs 'plug'; this image is 'lamp'.\n")
 
 
 def test_queued_deployments_are_cancelled_by_number_or_device(

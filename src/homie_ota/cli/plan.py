@@ -26,6 +26,7 @@ class Step(NamedTuple):
     firmware: Json | None = None
     why: str = ""
     runs_it: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def targets(api: Api, words: Sequence[str]) -> list[Json]:
@@ -54,11 +55,13 @@ def judge(device: Json, images: Sequence[Json], override: str = "") -> Step:
     if running and running in [image.get("md5") for image in images]:
         return Step(device, why=f"{bare(device)} runs this image already.", runs_it=True)
     verdicts = [judge_one(_candidate(device), _firmware(image), override) for image in images]
-    fitting = [image for image, verdict in zip(images, verdicts, strict=True) if verdict.allowed]
+    fitting = [each for each in zip(images, verdicts, strict=True) if each[1].allowed]
     if len(fitting) == 1:
-        return Step(device, fitting[0])
+        image, verdict = fitting[0]
+        return Step(device, image, warnings=verdict.warnings)
     if fitting:
-        return Step(device, why=f"Several images fit: {hashes(fitting)}. Say which by its SHA-256.")
+        found = hashes([image for image, _ in fitting])
+        return Step(device, why=f"Several images fit: {found}. Say which by its SHA-256.")
     return Step(device, why=" ".join(verdicts[0].reasons))
 
 
@@ -89,6 +92,7 @@ def _firmware(image: Json) -> Firmware:
         size=image.get("size") or 0,
         chip=_text(image, "chip"),
         flash_size=flash.get("size") or 0,
+        warnings=tuple(image.get("warnings") or ()),
     )
 
 

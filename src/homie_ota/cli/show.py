@@ -82,11 +82,22 @@ def duration(seconds: float | None) -> str:
     return next(f"{int(known // unit)} {word}" for least, unit, word in _STEPS if known >= least)
 
 
-def age(moment: object) -> str:
-    """How long ago a time of the API was (ISO 8601 or Unix seconds); empty where there is none."""
+def _seconds(moment: object) -> float | None:
+    """A time of the API as Unix seconds: it comes as ISO 8601."""
     if isinstance(moment, str) and moment:
-        moment = datetime.fromisoformat(moment).timestamp()
-    return duration(time.time() - moment) if isinstance(moment, int | float) and moment else ""
+        return datetime.fromisoformat(moment).timestamp()
+    return float(moment) if isinstance(moment, int | float) and moment else None
+
+
+def age(moment: object) -> str:
+    """How long ago a time of the API was; empty where there is none."""
+    at = _seconds(moment)
+    return "" if at is None else duration(time.time() - at)
+
+
+def clock(moment: object) -> str:
+    """The time of day of a time of the API, here; now where there is none."""
+    return time.strftime("%H:%M:%S", time.localtime(_seconds(moment)))
 
 
 def size(count: int | None) -> str:

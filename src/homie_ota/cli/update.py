@@ -6,7 +6,6 @@ Rule: who named one device has decided; what a glob, a query or a list finds is 
 from __future__ import annotations
 
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -33,6 +32,7 @@ def update(arguments: Namespace) -> int:
         if not _agreed(plan, arguments):
             return FAILED
     elif not plan[0].runs_it:
+        _warn(plan[:1])
         # The server knows more of this one device. Of several images of one name and version it takes what fits.
         plan = [Step(devices[0], images[0] if len(images) == 1 else {"sha256": arguments.to})]
     elif not arguments.json:
@@ -86,6 +86,13 @@ def _show(plan: Sequence[Step], count: int) -> None:
         show.line()
     for step in refused:
         show.line(f"  {bare(step.device)}: {step.why}")
+    _warn(changing)
+
+
+def _warn(plan: Sequence[Step]) -> None:
+    """Say what to think of before it is done, each only once."""
+    for warning in dict.fromkeys(warning for step in plan for warning in step.warnings):
+        show.say(f"Mind: {warning}")
 
 
 def _skipped(plan: Sequence[Step], refused: dict[str, HomieOtaError]) -> list[Json]:
@@ -128,31 +135,31 @@ def _order(
 def _watch(api: Api, made: dict[str, Json], as_json: bool) -> bool:
     """Tell every change until all have ended; True when one did not succeed."""
     names = {deployment["id"]: id_.rpartition("~")[2] for id_, deployment in made.items()}
+    told: dict[int, int] = dict.fromkeys(names, 0)
     states: dict[int, str] = {}
-    telling = _tell_json if as_json else _tell
     for deployment in api.follow(names):
         number = deployment["id"]
-        telling(names[number], deployment, states.get(number))
         states[number] = deployment["state"]
+        if as_json:
+            show.as_json_line(deployment)
+        else:
+            told[number] = _tell(names[number], deployment, told[number])
     return any(state != DeploymentState.SUCCEEDED for state in states.values())
 
 
-def _tell_json(_name: str, deployment: Json, _before: str | None) -> None:
-    show.as_json_line(deployment)
-
-
-def _tell(name: str, deployment: Json, before: str | None) -> None:
-    """A line for each change of state; how far a transfer is only where a terminal can overwrite it."""
-    state = deployment["state"]
-    if state == before:
-        done = show.percent(deployment.get("bytes_done"), deployment.get("bytes_total"))
-        if done and sys.stderr.isatty():
-            sys.stderr.write(f"\r{show.clean(name)}  {state}  {done}\033[K\r")
-            sys.stderr.flush()
-        return
-    reason = f": {deployment['reason']}" if deployment.get("reason") else ""
-    show.line(f"{time.strftime('%H:%M:%S')}  {name}  {state}{reason}")
+def _tell(name: str, deployment: Json, told: int) -> int:
+    """A line for each move after the first `told`, also for those between two looks; how many there are by now."""
+    moves = [each for each in deployment.get("events") or () if each.get("data", {}).get("state")]
+    for move in moves[told:]:
+        reason = f": {move['data']['reason']}" if move["data"].get("reason") else ""
+        show.line(f"{show.clock(move.get('at'))}  {name}  {move['data']['state']}{reason}")
     sys.stdout.flush()
+    done = show.percent(deployment.get("bytes_done"), deployment.get("bytes_total"))
+    if deployment["state"] == DeploymentState.TRANSFERRING and done and sys.stderr.isatty():
+        # Only where the next line can overwrite it.
+        sys.stderr.write(f"{show.clean(name)}  {done}\033[K\r")
+        sys.stderr.flush()
+    return len(moves)
 
 
 # --- Cancel --------------------------------------------------------------------------------------------------------
