@@ -660,6 +660,22 @@ def test_serve_hands_its_options_to_the_service_as_settings(
         assert embedded == "127.0.0.1:1"
 
 
+def test_a_data_directory_that_cannot_be_made_is_a_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "file").write_text("")
+    assert main(["serve", "--port", "0", "--data", str(data / "file" / "below")]) == 1
+    assert capsys.readouterr().err == f"homie-ota: {data / 'file' / 'below'}: Not a directory.\n"
+
+
+def test_a_database_without_our_tables_is_a_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in data.iterdir():
+        path.unlink()
+    (data / "homie-ota.sqlite3").touch()
+    assert main(["user", "reset", "admin"]) == 1
+    assert capsys.readouterr().err.startswith("homie-ota: The database refused")
+
+
 def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--mqtt", f"mqtt://127.0.0.1:{free_port}", "--devices", "1"]) == 5
     assert main(["simulate", "--mqtt", "mqtt://127.0.0.1", "--mix", "v9=1"]) == 2

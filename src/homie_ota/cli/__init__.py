@@ -54,7 +54,17 @@ def _run(argv: Sequence[str]) -> int:
     try:
         return int(getattr(import_module(f"homie_ota.cli.{module}"), function)(arguments))
     except HomieOtaError as error:
-        from homie_ota.cli.show import say
+        return _failed(str(error), error.exit_status)
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except OSError as error:  # a directory that cannot be made, a disk that is full
+        return _failed(
+            f"{error.filename or arguments.command}: {error.strerror or error}.", HomieOtaError.exit_status
+        )
 
-        say(str(error))
-        return error.exit_status
+
+def _failed(sentence: str, status: int) -> int:
+    from homie_ota.cli.show import say
+
+    say(sentence)
+    return status

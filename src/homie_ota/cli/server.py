@@ -107,7 +107,6 @@ def user(arguments: Namespace) -> int:
         )
     database = Database(url)
     try:
-        database.migrate()
         show.line(database.write_now(_USER[arguments.action](arguments)))
     finally:
         database.close()
