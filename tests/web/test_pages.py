@@ -11,7 +11,16 @@ from homie_ota.store import devices
 from homie_ota.web.app import BrokerStatus
 from web.world import BROWSER, World, form_word
 
-HOSTILE = ["<script>alert(1)", "..", '"><img src=x onerror=alert(1)>', "a b", "a?b#c", "ä€😀", "x'y", "{{ 7*7 }}"]
+HOSTILE = [
+    "<script>alert(1)",
+    "..",
+    '"><img src=x onerror=alert(1)>',
+    "a b",
+    "a?b#c",
+    "ä€😀",
+    "x'y",
+    "{{ 7*7 }}",
+]
 
 
 def test_every_page_answers_in_an_empty_installation(world: World) -> None:
@@ -45,14 +54,21 @@ def test_what_devices_say_is_shown_as_text(world: World, device_id: str) -> None
     client = world.client(headers=BROWSER)
     inventory = client.get("/")
     href = inventory.text.partition('href="/device/')[2].partition('"')[0]
-    pages = [inventory, client.get(f"/device/{href}"), client.get(f"/deployment/{attempt.id}"), client.get("/log")]
+    pages = [
+        inventory,
+        client.get(f"/device/{href}"),
+        client.get(f"/deployment/{attempt.id}"),
+        client.get("/log"),
+    ]
     for page in pages:
         assert page.status_code == 200
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
 
 
-@pytest.mark.parametrize("path", ["/device/homie~nobody", "/device/../../etc/passwd", "/deployment/99", "/deployment/x"])
+@pytest.mark.parametrize(
+    "path", ["/device/homie~nobody", "/device/../../etc/passwd", "/deployment/99", "/deployment/x"]
+)
 @pytest.mark.parametrize("more", ["", "/"])
 def test_what_is_not_there_is_said_on_a_page(world: World, path: str, more: str) -> None:
     answer = world.client(headers=BROWSER).get(path + more)
@@ -75,7 +91,11 @@ def test_lists_are_paged_and_nothing_is_lost_between_pages(world: World) -> None
     while path:
         page = client.get(path).text
         seen += [part.partition('"')[0] for part in page.split('href="/device/')[1:]]
-        path = page.partition('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&") if 'rel="next"' in page else ""
+        path = (
+            page.partition('" rel="next"')[0].rpartition('href="')[2].replace("&amp;", "&")
+            if 'rel="next"' in page
+            else ""
+        )
     assert seen == [f"homie~d{number:03}" for number in range(130)]
 
 
@@ -132,7 +152,10 @@ def test_all_devices_of_a_name_are_updated_but_those_that_cannot(world: World) -
     assert "2 will be updated" in asked.text
     assert "c cannot be updated from here" in asked.text
     done = client.post("/update-all", data={"word": form_word(asked), "firmware": firmware.sha256})
-    assert "2 updates are queued, one after another; 1 devices were skipped." in client.get(done.headers["location"]).text
+    assert (
+        "2 updates are queued, one after another; 1 devices were skipped."
+        in client.get(done.headers["location"]).text
+    )
 
 
 def test_firmware_is_described_downloaded_and_deleted(world: World) -> None:
@@ -140,7 +163,9 @@ def test_firmware_is_described_downloaded_and_deleted(world: World) -> None:
     client = world.client(headers=BROWSER)
     page = client.get(f"/firmware/{firmware.filename}")
     word = form_word(page)
-    client.post(f"/firmware/{firmware.filename}", data={"word": word, "action": "describe", "description": "<b>x"})
+    client.post(
+        f"/firmware/{firmware.filename}", data={"word": word, "action": "describe", "description": "<b>x"}
+    )
     assert "&lt;b&gt;x" in client.get("/firmware").text
     image = client.get(f"/firmware/{firmware.filename}/image")
     assert len(image.content) == firmware.size
@@ -166,7 +191,14 @@ def test_behind_a_proxy_every_link_has_the_prefix(make_world: Callable[..., Worl
     world.device("hall")
     firmware = world.firmware()
     client = world.client(headers=BROWSER)
-    for path in ("/", "/homie-ota/", "/firmware", f"/firmware/{firmware.filename}", "/device/hall", "/api/v1/docs"):
+    for path in (
+        "/",
+        "/homie-ota/",
+        "/firmware",
+        f"/firmware/{firmware.filename}",
+        "/device/hall",
+        "/api/v1/docs",
+    ):
         page = client.get(path)
         assert page.status_code == 200, path
         for part in page.text.replace('src="', 'href="').replace('action="', 'href="').split('href="')[1:]:

@@ -1,11 +1,11 @@
-"""A server without a broker: real rows, real files, the real application; and the devices and images that tests need."""
+"""A server without a broker: real rows, files and application, and the devices and images that tests need."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +31,11 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 T = TypeVar("T")
-BROWSER = {"accept": "text/html,*/*;q=0.8", "user-agent": "Mozilla/5.0 (X11)", "sec-fetch-site": "same-origin"}
+BROWSER = {
+    "accept": "text/html,*/*;q=0.8",
+    "user-agent": "Mozilla/5.0 (X11)",
+    "sec-fetch-site": "same-origin",
+}
 ESP = {
     "user-agent": "ESP8266-http-Update",
     "connection": "close",
@@ -109,7 +113,7 @@ class World:
         return asyncio.run(self._firmware(make_image(name, version, "brand", **options)))
 
     async def _firmware(self, image: bytes) -> Firmware:
-        async def chunks():  # type: ignore[no-untyped-def]
+        async def chunks() -> AsyncIterator[bytes]:
             yield image
 
         files = ImageFiles(self.images.directory)

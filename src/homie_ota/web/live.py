@@ -38,7 +38,7 @@ class Busy(HomieOtaError):
 
 
 async def stream(request: Request) -> StreamingResponse:
-    """`GET /events`; ends when the listener goes or the server stops."""
+    """`GET /events`; ends when the listener goes, or when the bus says `stop`."""
     listeners: set[object] = request.app.state.listeners
     if len(listeners) >= LISTENERS:
         raise Busy(f"There are {LISTENERS} listeners already. Try again later.")
@@ -61,6 +61,8 @@ async def _lines(shell: Shell, listeners: set[object]) -> AsyncIterator[str]:
                     continue
                 await asyncio.sleep(MOMENT)
                 notices += await listener.wait(0)
+                if any(notice.kind == "stop" for notice in notices):
+                    return
                 for told in await _tell(shell, notices, missed=listener.missed):
                     yield f"data: {json.dumps(told, ensure_ascii=True, separators=(',', ':'))}\n\n"
                 listener.missed = False

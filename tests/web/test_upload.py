@@ -1,0 +1,226 @@
+"""Uploads by curl, page and API: kept whole or not at all, and refused with a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from homie_ota.simulator.images import make_image
+from homie_ota.store import audit
+from homie_ota.store import firmware as firmwares
+from web.world import BROWSER, Server, World, form_word
+
+IMAGE = make_image("lamp", "2.0.0", "brand")
+CURL = {"user-agent": "curl/7.88.1", "accept": "*/*"}
+
+
+def stored(world: World) -> list[str]:
+    return [each.filename for each in world.read(firmwares.find)]
+
+
+def on_disk(world: World) -> list[str]:
+    folder = world.images.directory
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def test_curl_is_told_where_its_firmware_went(world: World) -> None:
+    files = {"upload": ("lt.ino.d1_mini.bin", IMAGE)}
+    answer = world.client(headers=CURL).post("/upload", files=files, data={"description": "the first"})
+    assert answer.status_code == 200
+    where = world.images.directory / "lamp-2.0.0.bin"
+    assert answer.text == f"Firmware from lt.ino.d1_mini.bin uploaded as {where}\n"
+    assert where.read_bytes() == IMAGE
+    assert where.with_suffix(".txt").read_text() == "the first"
+    assert world.read(firmwares.find)[0].description == "the first"
+    assert [row["what"] for row in world.read(audit.recent)] == ["uploaded firmware"]
+
+
+def test_the_same_image_again_changes_nothing_but_the_description(world: World) -> None:
+    client = world.client(headers=CURL)
+    for description in ("one", "two"):
+        assert (
+            client.post(
+                "/upload", files={"upload": ("x.bin", IMAGE)}, data={"description": description}
+            ).status_code
+            == 200
+        )
+    assert stored(world) == ["lamp-2.0.0.bin"]
+    assert world.read(firmwares.find)[0].description == "two"
+
+
+def test_a_browser_is_led_to_the_list(world: World) -> None:
+    client = world.client(headers=BROWSER)
+    word = form_word(client.get("/firmware"))
+    answer = client.post("/upload", data={"word": word}, files={"upload": ("x.bin", IMAGE)})
+    assert answer.status_code == 303
+    page = client.get(answer.headers["location"])
+    assert "lamp 2.0.0 is stored as lamp-2.0.0.bin." in page.text
+
+
+def test_the_api_answers_with_the_firmware(world: World) -> None:
+    answer = world.client().post("/api/v1/firmware", files={"upload": ("x.bin", IMAGE)}, headers=CURL)
+    assert answer.status_code == 201
+    told = answer.json()
+    assert (told["name"], told["version"], told["chip"], told["in_use_by"]) == ("lamp", "2.0.0", "esp8266", 0)
+    assert answer.headers["location"] == f"/api/v1/firmware/{told['sha256']}"
+
+
+def test_name_and_version_are_typed_in_where_the_image_does_not_tell_them(world: World) -> None:
+    image = IMAGE.replace(
+        b"\x25\x48\x4f\x4d\x49\x45\x5f\x45\x53\x50\x38\x32\x36\x36\x5f\x46\x57\x25", b"x" * 18
+    )
+    image = (
+        image.replace(b"lamp", b"\xff\xff\xff\xff")
+        .replace(b"\xbf\x84\xe4\x13\x54", b"12345")
+        .replace(b"\x6a\x3f\x3e\x0e\xe1", b"12345")
+    )
+    client = world.client(headers=CURL)
+    refused = client.post("/upload", files={"upload": ("plain.bin", image)})
+    assert refused.status_code == 400
+    assert "name" in refused.text
+    assert on_disk(world) == []
+    typed = {"name": "../../x", "version": "1.0/<b>"}
+    assert client.post("/upload", files={"upload": ("plain.bin", image)}, data=typed).status_code == 200
+    (filename,) = stored(world)
+    assert on_disk(world) == [filename]
+    assert "/" not in filename
+
+
+BAD = [
+    ("empty.bin", b"", "empty"),
+    ("x.bin.gz", gzip.compress(IMAGE), "gzip"),
+    ("x.elf", b"\x7fELF" + bytes(100), "ELF"),
+    ("x.zip", b"PK\x03\x04" + bytes(100), "zip"),
+    ("x.html", b"<!DOCTYPE html><html>", "HTML"),
+    ("x.bin", b"\x00" * 1000, "E9"),
+    ("<script>\x07.bin", b"\x00" * 1000, "E9"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "word"), BAD)
+def test_what_is_no_image_is_refused_with_one_sentence(
+    world: World, name: str, data: bytes, word: str
+) -> None:
+    answer = world.client(headers=CURL).post("/upload", files={"upload": (name, data)})
+    assert answer.status_code == 400
+    assert word in answer.text
+    assert answer.text.count("\n") == 1
+    assert "\x07" not in answer.text
+    assert on_disk(world) == []
+    problem = world.client().post("/api/v1/firmware", files={"upload": (name, data)}, headers=CURL)
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["code"] == "bad-firmware"
+
+
+def test_a_form_without_a_file_or_no_form_at_all_is_refused(world: World) -> None:
+    client = world.client(headers=CURL)
+    for options in (
+        {"data": {"description": "x"}},
+        {"files": {"other": ("x.bin", IMAGE)}},
+        {"content": IMAGE},
+    ):
+        answer = client.post("/upload", **options)
+        assert answer.status_code == 400, options
+        assert "upload=@" in answer.text
+
+
+def test_too_much_is_refused_whatever_length_was_promised(make_world: Callable[..., World]) -> None:
+    world = make_world(ota={"max_upload": 100_000})
+    client = world.client(headers=CURL)
+    large = IMAGE + bytes(600_000)
+    declared = client.post("/upload", files={"upload": ("x.bin", large)})
+    assert declared.status_code == 413
+    boundary = "xyz"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="upload"; filename="x.bin"\r\n\r\n'.encode()
+
+    def chunks() -> Iterator[bytes]:
+        yield head + IMAGE
+        for _ in range(100):
+            yield bytes(10_000)
+
+    kind = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    assert client.post("/upload", content=chunks(), headers=kind).status_code == 413
+    assert on_disk(world) == []
+
+
+BROKEN = [
+    b"",
+    b"--b\r\n",
+    b"--wrong\r\n\r\n--wrong--\r\n",
+    b'--b\r\nContent-Disposition: form-data; name="upload"; filename="x.bin"\r\n\r\n\xe9',
+    b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+    b"--b\r\n" + b"X-A: b\r\n" * 5000,
+    b"\x00" * 10_000,
+]
+
+
+@pytest.mark.parametrize("body", BROKEN)
+def test_a_broken_form_is_the_senders_fault_and_leaves_nothing(world: World, body: bytes) -> None:
+    kind = {**CURL, "content-type": "multipart/form-data; boundary=b"}
+    assert world.client().post("/upload", content=body, headers=kind).status_code == 400
+    assert on_disk(world) == []
+    assert stored(world) == []
+
+
+def test_fields_before_and_after_the_file_count(world: World) -> None:
+    parts = [("name", b"ignored"), ("upload", IMAGE), ("description", "späte Worte".encode())]
+    body = b""
+    for name, data in parts:
+        filename = '; filename="x.bin"' if name == "upload" else ""
+        body += (
+            f'--b\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'.encode()
+            + data
+            + b"\r\n"
+        )
+    kind = {**CURL, "content-type": 'multipart/form-data; boundary="b"'}
+    assert world.client().post("/upload", content=body + b"--b--\r\n", headers=kind).status_code == 200
+    assert world.read(firmwares.find)[0].description == "späte Worte"
+
+
+def post(length: int) -> str:
+    lines = [
+        "POST /upload HTTP/1.1",
+        "Host: x",
+        "Content-Type: multipart/form-data; boundary=b",
+        f"Content-Length: {length}",
+    ]
+    return "\r\n".join([*lines, "", ""])
+
+
+async def test_an_upload_that_is_cut_off_half_way_is_never_listed(world: World) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="upload"; filename="x.bin"\r\n\r\n' + IMAGE
+    head = post(len(body) + 9)
+    async with Server(world) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head.encode() + body[:30_000])
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        async with asyncio.timeout(20):
+            while world.app.state.shell.images.directory.is_dir() and on_disk(world):
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        assert stored(world) == []
+        assert on_disk(world) == []
+        good = await server.ask(head.replace("HTTP/1.1", "HTTP/1.0").encode() + body + b"\r\n--b--\r\n")
+        assert good[0].split()[1] == b"200"
+    assert stored(world) == ["lamp-2.0.0.bin"]
+
+
+async def test_a_sender_that_stops_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("homie_ota.web.multipart.SILENCE", 0.3)
+    head = post(100_000).encode()
+    async with Server(world) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            head
+            + b'--b\r\nContent-Disposition: form-data; name="upload"; filename="x.bin"\r\n\r\n'
+            + IMAGE[:5000]
+        )
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        assert answer.split()[1] == b"408"
+        writer.close()
+    assert on_disk(world) == []
