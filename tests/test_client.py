@@ -28,11 +28,17 @@ from homie_ota.simulator.images import make_image
 from webserver import Scripted, WebServer, send
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[WebServer]:
-    started = WebServer(tmp_path / "server")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    started = WebServer(tmp_path_factory.mktemp("server"))
     yield started
     started.stop()
+
+
+@pytest.fixture
+def server(running: WebServer) -> WebServer:
+    running.clear()
+    return running
 
 
 @pytest.fixture
@@ -63,8 +69,7 @@ def image(tmp_path: Path, name: str = "lamp", version: str = "2.0.0") -> Path:
 
 
 def test_all_devices_come_page_after_page(server: WebServer, api: Api) -> None:
-    for pk in range(1, 206):
-        server.add_device(pk, f"lamp-{pk:03}")
+    server.add_devices([(pk, f"lamp-{pk:03}") for pk in range(1, 206)])
     assert [device["id"] for device in api.devices()] == [f"homie~lamp-{pk:03}" for pk in range(1, 206)]
     assert len(list(api.devices(limit=3))) == 3
     assert [device["id"] for device in api.devices("id:*-00*", sort="-id", limit=2)] == [

@@ -25,7 +25,7 @@ from homie_ota.rollout.versions import version_key
 from homie_ota.store import accounts, deployments
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
-from homie_ota.store.tables import device, device_address, reading
+from homie_ota.store.tables import device, device_address, metadata, reading
 from homie_ota.web import app as web
 
 DEVICE = {
@@ -69,6 +69,14 @@ class WebServer:
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
+    def clear(self) -> None:
+        """Forget everything but the account and its token."""
+        kept = {"account", "token", "alembic_version"}
+        tables = [each for each in reversed(metadata.sorted_tables) if each.name not in kept]
+        self.database.write_now(lambda connection: [connection.execute(each.delete()) for each in tables])
+        for path in (self.folder / "firmwares").glob("*.*"):
+            path.unlink()
+
     def stop(self) -> None:
         """Stop it; the port refuses connections from then on."""
         self._server.should_exit = True
@@ -79,15 +87,22 @@ class WebServer:
 
     def add_device(self, pk: int, device_id: str, base: str = "homie/", **columns: Any) -> None:
         """A device as ingest would have written it."""
+        self.add_devices([(pk, device_id)], base, **columns)
+
+    def add_devices(self, ids: list[tuple[int, str]], base: str = "homie/", **columns: Any) -> None:
+        """Several that differ only in their ids."""
         now = time.time()
-        row = {**DEVICE, "pk": pk, "base": base, "device_id": device_id, "state_since": now}
-        row |= {"first_seen": now, "last_seen": now, **columns}
-        row["version_key"] = version_key(str(row["fw_version"]))
-        address = {"kind": "homie", "base": base, "device_id": device_id, "device_pk": pk, "since": now}
+        same = {**DEVICE, "base": base, "state_since": now, "first_seen": now, "last_seen": now, **columns}
+        same["version_key"] = version_key(str(same["fw_version"]))
+        rows = [{**same, "pk": pk, "device_id": device_id} for pk, device_id in ids]
+        addresses = [
+            {"kind": "homie", "base": base, "device_id": device_id, "device_pk": pk, "since": now}
+            for pk, device_id in ids
+        ]
 
         def write(connection: Any) -> None:
-            connection.execute(device.insert().values(**row))
-            connection.execute(device_address.insert().values(**address))
+            connection.execute(device.insert(), rows)
+            connection.execute(device_address.insert(), addresses)
 
         self.database.write_now(write)
 
