@@ -44,10 +44,10 @@ def build(shell: Shell) -> Starlette:
 
 def routes(shell: Shell) -> list[BaseRoute]:
     """Every address of this server."""
-    endpoint = shell.settings.ota.path or "/ota"
+    path, endpoint = shell.settings.ota.path or "/ota", ota.Endpoint(shell)
     return [
-        Route(endpoint, ota.Answering(ota.endpoint, "GET")),
-        Route("/ota/i/{token}", ota.Answering(ota.by_token, "GET", "HEAD")),
+        Route(path, ota.Answering(endpoint.by_headers, "GET")),
+        Route("/ota/i/{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
         Route("/", pages.inventory),
         Route("/device/{id:path}", pages.device),
         Route("/device/{id:path}", pages.change_device, methods=["POST"]),

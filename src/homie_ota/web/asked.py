@@ -62,11 +62,18 @@ def facts(asked: UpdateRequest) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value not in (None, "")}
 
 
+def of_stranger(conn: Connection, asked: UpdateRequest, *, open_mode: bool) -> Told | None:
+    """The answer to a device that is not known, which moves nothing; None for a known one."""
+    if device_of(conn, asked) is not None:
+        return None
+    return _openly(conn, asked, None) if open_mode else Told(403, "this device is not known here")
+
+
 def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: float) -> Told:
     """Decide, and move the deployment that the answer belongs to; inside a write transaction."""
     pk = device_of(conn, asked)
     if pk is None:
-        return _openly(conn, asked, None) if open_mode else Told(403, "this device is not known here")
+        return Told(403, "this device was just forgotten")
     _remember(conn, pk, asked, now)
     if asked.mode == "spiffs":
         return Told(304, "there are no file systems here", device_pk=pk)

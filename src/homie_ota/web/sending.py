@@ -69,7 +69,6 @@ class Sending:
         headers: dict[str, str],
         *,
         longest: float,
-        progress: Progress | None = None,
     ) -> None:
         # As long as the slowest reader we bear with needs, and never longer than the settings say.
         self._seconds = min(longest, GRACE + (of.stop - of.start) / SLOWEST)
@@ -79,40 +78,55 @@ class Sending:
         if not of.whole:
             self._headers["Content-Range"] = f"bytes {of.start}-{of.stop - 1}/{of.total}"
         self._headers |= headers
-        self._progress = progress
+        self.progress: Progress | None = None
         self.handed = 0
         self.complete = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.ensure_future(_disconnect(receive))
         try:
             async with asyncio.timeout(self._seconds):
-                await self._send(scope, send, gone)
+                await self._send(scope, receive, send)
         except TimeoutError:
             _cut(scope)
-        finally:
-            gone.cancel()
 
-    async def _send(self, scope: Scope, send: Send, gone: asyncio.Future[None]) -> None:
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": self._status, "headers": spelled(self._headers)}
         await send(start)
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body"})
-            return
+        elif self.progress is None and _keeps_views():
+            await send({"type": "http.response.body", "body": self._body, "more_body": True})
+            await send({"type": "http.response.body"})  # waits until the socket has taken it
+        else:
+            gone = asyncio.ensure_future(_disconnect(receive))
+            try:
+                await self._send_watched(send, gone)
+            finally:
+                gone.cancel()
+
+    async def _send_watched(self, send: Send, gone: asyncio.Future[None]) -> None:
         for at in range(0, len(self._body), SLICE):
             piece = self._body[at : at + SLICE]
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             if gone.done():
                 return
             self.handed = at  # the piece itself may still wait in the buffer of the socket
-            if self._progress is not None:
-                await self._progress(at)
+            if self.progress is not None:
+                await self.progress(at)
         # An empty message waits until the socket has taken the last piece; then a lost connection shows.
         await send({"type": "http.response.body", "body": b"", "more_body": True})
         await asyncio.sleep(0)
         if not gone.done():
             self.handed, self.complete = len(self._body), True
             await send({"type": "http.response.body"})
+
+
+def _keeps_views() -> bool:
+    """Whether the loop waits with what the socket does not take by keeping a view of it, as uvloop does.
+
+    The loop of Python 3.11 copies it instead, which for a thousand slow readers of one image is a thousand images.
+    """
+    return type(asyncio.get_running_loop()).__module__.startswith("uvloop")
 
 
 async def _disconnect(receive: Receive) -> None:
