@@ -6,7 +6,6 @@ It is the whole server (`service.Service`); nothing of it is replaced. Arguments
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -50,7 +49,7 @@ async def _main(about: dict[str, Any]) -> int:
     service = Service(load(None, {}, overrides))
     ingest = service.ingest
     if about.get("slow_us"):
-        ingest.receive = _slower(ingest.receive, about["slow_us"])  # type: ignore[method-assign]
+        ingest.receive = _slower(ingest.receive, about["slow_us"])  # type: ignore[method-assign, assignment]
     if not about.get("fill", True):
         ingest.fill_gaps = _never  # type: ignore[method-assign, assignment]
     connected = service._connected  # noqa: SLF001 - the one moment that only the server itself knows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -22,7 +23,10 @@ ROOMY = "max_queued_messages 1000000"
 """What is measured is how fast, not what a broker drops whose client has one core."""
 
 _STORED = """SELECT (SELECT count(*) FROM reading WHERE value = ?) + (SELECT count(*) FROM device
-    WHERE facts ->> '$.uptime' = ? AND CAST(facts ->> '$.signal' AS INTEGER) = (? + CAST(substr(device_id, 6) AS INTEGER)) % 100)"""
+    WHERE facts ->> '$.uptime' = ? AND CAST(facts ->> '$.signal' AS INTEGER)
+        = (? + CAST(substr(device_id, 6) AS INTEGER)) % 100)"""
+
+_READY = "SELECT count(*) FROM device WHERE device_id = ? AND state = 'ready'"
 
 
 class Flood(NamedTuple):
@@ -72,9 +76,7 @@ def _flood(folder: Path, port: int, scale: Scale, cores: set[int] | None) -> Pro
     return python("bench.flood", about, folder / "flood.log", cores=cores)
 
 
-def _server(
-    folder: Path, port: int, scale: Scale, one: set[int] | None, others: set[int] | None
-) -> Flood:
+def _server(folder: Path, port: int, scale: Scale, one: set[int] | None, others: set[int] | None) -> Flood:
     folder.mkdir()
     wire.retain("127.0.0.1", port, traffic.inventory(scale.live_devices))
     about = {"mqtt": f"mqtt://127.0.0.1:{port}", "data": str(folder)}
@@ -151,8 +153,7 @@ def _announces(folder: Path, port: int, scale: Scale) -> list[float]:
                 time.sleep(random.uniform(0.01, 0.05))
                 began = time.monotonic()
                 sock.sendall(packets)
-                query = "SELECT count(*) FROM device WHERE device_id = ? AND state = 'ready'"
-                until(lambda n=n: rows.one(query, traffic.device_id(n)), "a row", 10, pause=0.0005)  # type: ignore[misc]
+                until(partial(rows.one, _READY, traffic.device_id(n)), "a row", 10, pause=0.0005)
                 waits.append(time.monotonic() - began)
     rows.close()
     return waits

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +36,12 @@ def program(name: str, package: str) -> str:
     return found
 
 
+def _end_with_parent() -> None:
+    """In the child: when the benchmark itself is killed, nothing of it stays behind (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 def unused_port(host: str = "127.0.0.1") -> int:
     """A port that nothing listened on a moment ago."""
     with socket.socket() as sock:
@@ -60,7 +68,12 @@ class Process:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command, stdout=options.pop("stdout", out), stderr=out, cwd=ROOT, **options
+                command,
+                stdout=options.pop("stdout", out),
+                stderr=out,
+                cwd=ROOT,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - there are no threads here
+                **options,
             )
         if cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self.pid, cores)

@@ -32,7 +32,9 @@ def run(scale: Scale, folder: Path) -> Iterator[Figure]:
         for _ in range(scale.repetitions):
             raw.append(_push(folder, port, scale, raw=True))
             ours.append(_push(folder, port, scale, raw=False))
-    what = f"{scale.pushes} images of {scale.image_bytes // 1000} KB over MQTT, to the last receiver's last byte"
+    what = (
+        f"{scale.pushes} images of {scale.image_bytes // 1000} KB over MQTT, to the last receiver's last byte"
+    )
     yield Figure(
         "d", what, median([each.seconds for each in ours]), "s", median([each.seconds for each in raw]),
         "raw socket, the same PUBLISHes and PUBACKs", (Target("≤", 2, ratio=True),),

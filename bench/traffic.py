@@ -102,9 +102,8 @@ _EVERY = [tail for tail in _TEXTS if tail in _COMMON]
 _ALL_THERE = " AND ".join(f"{_TEXTS[tail]} <> ''" for tail in _EVERY)
 _FULL_THERE = " AND ".join(f"{_TEXTS[tail]} <> ''" for tail in _FULL)
 _LEAN_THERE = " AND ".join(f"{_TEXTS[tail]} <> ''" for tail in _LEAN)
-_COMPLETE = (
-    f"SELECT count(*) {_FROM} WHERE {_ALL_THERE} AND (implementation = 'esp8266' AND {_FULL_THERE} OR {_LEAN_THERE})"
-)
+_REST_THERE = f"(implementation = 'esp8266' AND {_FULL_THERE} OR {_LEAN_THERE})"
+_COMPLETE = f"SELECT count(*) {_FROM} WHERE {_ALL_THERE} AND {_REST_THERE}"
 
 
 class Rows:
@@ -143,9 +142,7 @@ class Rows:
         """Where rows and what was announced differ, word by word; empty: they are equal."""
         assert self._connection is not None
         columns = ", ".join(_TEXTS.values())
-        stored = {
-            row[0]: row[1:] for row in self._connection.execute(f"SELECT device_id, {columns} {_FROM}")
-        }
+        stored = {row[0]: row[1:] for row in self._connection.execute(f"SELECT device_id, {columns} {_FROM}")}
         found: list[str] = []
         for n in range(devices):
             row = stored.get(device_id(n), ())
