@@ -27,7 +27,8 @@ def devices(conn: Connection, pks: Iterable[int]) -> dict[int, tuple[str, str]]:
     return {row.pk: (Address(row.base, row.device_id).key, row.device_id) for row in found}
 
 
-def running(conn: Connection, name: str) -> list[int]:
-    """The devices that run a firmware of this name, by id."""
-    found = sa.select(device.c.pk).where(device.c.fw_name == name).order_by(device.c.device_id)
-    return list(conn.execute(found).scalars())
+def running(conn: Connection, name: str, md5: str) -> tuple[int, int]:
+    """How many devices run a firmware of this name, and how many of them this very image."""
+    this = sa.func.coalesce(sa.func.sum(sa.case((device.c.md5 == md5, 1), else_=0)), 0)
+    count, same = conn.execute(sa.select(sa.func.count(), this).where(device.c.fw_name == name)).one()
+    return count, same

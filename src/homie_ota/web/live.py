@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 
 from homie_ota.bus import Notice
 from homie_ota.errors import HomieOtaError
-from homie_ota.store import deployments, devices, naming
+from homie_ota.store import deployments, naming
 from homie_ota.store.database import Connection
 from homie_ota.web.shell import Shell, shell_of
 
@@ -35,6 +35,9 @@ class Busy(HomieOtaError):
     code = "busy"
     status = 503
     exit_status = 5
+
+
+_ALSO_TOLD = frozenset({"sha256", "connected", "state"})
 
 
 async def stream(request: Request) -> StreamingResponse:
@@ -98,7 +101,4 @@ def _one(conn: Connection, notice: Notice, names: dict[int, tuple[str, str]]) ->
             return None
         shown = ("id", "sha256", "state", "reason", "attempt", "bytes_done", "bytes_total")
         return told | {name: getattr(attempt, name) for name in shown}
-    if notice.kind == "device":
-        row = devices.row(conn, pk) if pk is not None else None
-        return told | {"state": row["state"] if row else "gone"}
-    return told | {name: value for name, value in notice.about.items() if name in ("sha256", "connected")}
+    return told | {name: value for name, value in notice.about.items() if name in _ALSO_TOLD}

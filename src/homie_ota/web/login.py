@@ -24,6 +24,7 @@ from homie_ota.store.accounts import Account
 from homie_ota.store.database import Connection
 from homie_ota.web.guesses import Guesses
 from homie_ota.web.people import ANYONE, SESSION_COOKIE, Person, address, is_near, network
+from homie_ota.web.recent import Recent
 from homie_ota.web.shell import Shell
 from homie_ota.web.words import clean
 
@@ -59,7 +60,7 @@ class Login:
         self._key = secrets.token_bytes(16)
         # Passwords that were right a moment ago, so that a script with `curl -u` is not slowed by Argon2 each time.
         self._known: OrderedDict[bytes, str] = OrderedDict()
-        self._touched: dict[str, float] = {}
+        self._touched: Recent[bool] = Recent(seconds=TOUCH, most=REMEMBERED)
         self._adopted = False
 
     @property
@@ -155,8 +156,8 @@ class Login:
         if found is None:
             await self._wrong(key, "(a token)", address(request))
             return None
-        if now - self._touched.get(secret, 0.0) > TOUCH:
-            self._touched = {secret: now}
+        if self._touched.get(secret, now) is None:
+            self._touched.put(secret, True, now)
             await self._shell.database.write(lambda conn: accounts.used_token(conn, secret, now))
         return Person(found.name, found.rights, "token")
 

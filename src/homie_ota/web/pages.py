@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState, Firmware
-from homie_ota.store import audit, deployments, devices, events, naming, orders, search
+from homie_ota.store import audit, deployments, devices, events, naming, orders, preview, search
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
@@ -34,6 +34,9 @@ COLUMNS = (
     ("seen", "Heard"),
 )
 """Head of the inventory: the word of the store to sort by, and what people read."""
+
+LISTED = 500
+"""Devices that the preview of an update of all names one by one."""
 
 HISTORY = 20
 """Deployments on the page of a device."""
@@ -120,13 +123,9 @@ async def ask_update_all(request: Request) -> Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         image = firmwares.resolve(conn, text)
-        judged = []
-        for pk in naming.running(conn, image.name):
-            verdict, active = orders.verdict(conn, pk, image), deployments.active_of(conn, pk)
-            why = f"deployment {active.id} is {active.state}" if active else " ".join(verdict.reasons)
-            judged.append((devices.row(conn, pk), why))
+        judged = preview.of_name(conn, image)
         fit = [each for each in judged if not each[1]]
-        return {"f": image, "fit": fit, "unfit": [each for each in judged if each[1]]}
+        return {"f": image, "fit": fit, "unfit": [each for each in judged if each[1]], "most": LISTED}
 
     return page(request, "update_all.html", **await shell.database.read(read))
 
@@ -161,13 +160,12 @@ async def image(request: Request) -> Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         found = actions.firmware_of(conn, filename)
-        running = naming.running(conn, found.name)
-        rows = [devices.row(conn, pk) for pk in running]
+        running, running_this = naming.running(conn, found.name, found.md5)
         return {
             "f": found,
             "facts": views.image_facts(found, firmwares.in_use_by(conn, found.sha256)),
-            "running": len(running),
-            "running_this": sum(row is not None and row["md5"] == found.md5 for row in rows),
+            "running": running,
+            "running_this": running_this,
         }
 
     return page(request, "image.html", **await shell.database.read(read))
