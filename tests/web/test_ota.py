@@ -409,3 +409,32 @@ async def test_slow_readers_share_one_image_and_delay_nobody(world: World) -> No
         assert head.split()[1] == b"200"
         for writer in slow:
             writer.transport.abort()
+
+
+async def test_a_device_that_has_just_come_is_no_stranger(world: World) -> None:
+    request = raw(x_ESP8266_version=NEWER)
+    async with Server(world) as server:
+        first, _ = await server.ask(request)
+        firmware = await asyncio.to_thread(world.firmware, "awesome-light", "1.1.0")
+        world.order(old_light(world), firmware)
+        second, _ = await server.ask(request)
+    assert (first.split()[1], second.split()[1]) == (b"403", b"200")
+
+
+def test_a_wish_is_matched_with_the_images_of_now(make_world: Callable[..., World]) -> None:
+    world = make_world(ota={"open_mode": True})
+    world.now = 1_700_000_000.0
+    client, headers = world.client(), {**ESP, "x-ESP8266-version": NEWER}
+    assert client.get("/ota", headers=headers).status_code == 304
+    world.firmware("awesome-light", "1.1.0")
+    world.now += 2
+    assert client.get("/ota", headers=headers).status_code == 200
+
+
+def test_a_known_device_in_open_mode_still_moves_its_deployment(make_world: Callable[..., World]) -> None:
+    world = make_world(ota={"open_mode": True})
+    attempt = world.order(old_light(world), world.firmware("awesome-light", "1.1.0"))
+    other = {**ESP, "x-ESP8266-version": "c631f278=awesome-light=1.0.0=9.9.9"}
+    assert world.client().get("/ota", headers=other).status_code == 304
+    assert world.client().get("/ota", headers={**ESP, "x-ESP8266-version": NEWER}).status_code == 200
+    assert world.deployment(attempt.id).state is DeploymentState.REBOOTING

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.model import Address
-from homie_ota.store.tables import device, firmware
+from homie_ota.store.tables import device, device_address, firmware
 
 
 def images(conn: Connection, hashes: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -25,6 +25,13 @@ def devices(conn: Connection, pks: Iterable[int]) -> dict[int, tuple[str, str]]:
     columns = (device.c.pk, device.c.base, device.c.device_id)
     found = conn.execute(sa.select(*columns).where(device.c.pk.in_(set(pks))))
     return {row.pk: (Address(row.base, row.device_id).key, row.device_id) for row in found}
+
+
+def marks(conn: Connection) -> tuple[frozenset[str], frozenset[str]]:
+    """Every device id that is or was in use, and every MAC."""
+    ids = conn.execute(sa.select(device_address.c.device_id)).scalars()
+    macs = conn.execute(sa.select(device.c.mac).where(device.c.mac != "")).scalars()
+    return frozenset(ids), frozenset(macs)
 
 
 def running(conn: Connection, name: str, md5: str) -> tuple[int, int]:

@@ -62,13 +62,6 @@ def facts(asked: UpdateRequest) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value not in (None, "")}
 
 
-def of_stranger(conn: Connection, asked: UpdateRequest, *, open_mode: bool) -> Told | None:
-    """The answer to a device that is not known, which moves nothing; None for a known one."""
-    if device_of(conn, asked) is not None:
-        return None
-    return _openly(conn, asked, None) if open_mode else Told(403, "this device is not known here")
-
-
 def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: float) -> Told:
     """Decide, and move the deployment that the answer belongs to; inside a write transaction."""
     pk = device_of(conn, asked)
@@ -78,8 +71,8 @@ def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: floa
     if asked.mode == "spiffs":
         return Told(304, "there are no file systems here", device_pk=pk)
     told = _of_attempt(conn, pk, asked, now) or _of_request(conn, pk, asked, now)
-    if told is None and open_mode:
-        told = _openly(conn, asked, pk)
+    if told is None and open_mode and asked.want:
+        told = openly(asked, stored(conn, asked))
     if told is None and asked.want:
         told = Told(403, f"it asks for {asked.wanted}, and nobody told it to")
     return (told or Told(304, "there is nothing for it"))._replace(device_pk=pk)
@@ -166,41 +159,47 @@ def _of_request(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> 
 
 
 def _external(conn: Connection, pk: int, firmware: Firmware, now: float) -> Deployment | None:
-    waiting = deployments.queued_of(conn, pk)
-    if waiting is not None and waiting.sha256 == firmware.sha256:  # somebody was quicker than our own offer
+    waiting = deployments.active_of(conn, pk)
+    queued = waiting is not None and waiting.state is DeploymentState.QUEUED
+    if waiting and queued and waiting.sha256 == firmware.sha256:  # somebody was quicker than our own offer
         return deployments.advance(conn, waiting, Event.OFFER, now=now, actor="$ota")
     return orders.external(conn, device_pk=pk, firmware=firmware, now=now)
 
 
-def wanted(conn: Connection, asked: UpdateRequest, pk: int | None) -> Firmware:
-    """The stored image that a wish means; raises NotFound, or Conflict where it could mean several."""
-    found = [
-        each
-        for each in firmwares.find(conn, version=asked.want)
-        if v1.matches(asked.wanted, asked.fw_name, each.name, each.version)
-    ]
+def wanted(conn: Connection, asked: UpdateRequest, pk: int) -> Firmware:
+    """The stored image that the wish of a known device means.
+
+    Raises NotFound, NotEligible, or Conflict where it could mean several.
+    """
+    found = stored(conn, asked)
+    if len(found) > 1 and len({each.name for each in found}) == 1:
+        return orders.choose(conn, pk, found)
+    return _the_one(asked, found)
+
+
+def stored(conn: Connection, asked: UpdateRequest) -> list[Firmware]:
+    """Every stored image that a wish could mean."""
+    images = firmwares.find(conn, version=asked.want) if asked.want else []
+    return [each for each in images if v1.matches(asked.wanted, asked.fw_name, each.name, each.version)]
+
+
+def _the_one(asked: UpdateRequest, found: Sequence[Firmware]) -> Firmware:
     if not found:
         raise NotFound(f"it asks for {asked.wanted}, and there is no such firmware of {asked.fw_name}")
-    return _the_one(conn, asked, found, pk)
-
-
-def _the_one(conn: Connection, asked: UpdateRequest, found: Sequence[Firmware], pk: int | None) -> Firmware:
     names = sorted({each.name for each in found})
     if len(names) > 1:
         raise Conflict(f"{asked.wanted} may mean {' or '.join(names)}: their names have the same short hash")
-    if len(found) == 1 or pk is None:
-        if len(found) > 1:
-            raise Conflict(f"{asked.wanted} of {names[0]} is {len(found)} images")
-        return found[0]
-    return orders.choose(conn, pk, found)
+    if len(found) > 1:
+        raise Conflict(f"{asked.wanted} of {names[0]} is {len(found)} images")
+    return found[0]
 
 
-def _openly(conn: Connection, asked: UpdateRequest, pk: int | None) -> Told:
+def openly(asked: UpdateRequest, found: Sequence[Firmware]) -> Told:
     """Any stored image to any device that names it, as the old server did; a setting, for it is a risk."""
     if not asked.want:
         return Told(304, "it names no firmware")
     try:
-        firmware = wanted(conn, asked, pk)
+        firmware = _the_one(asked, found)
     except HomieOtaError as error:
         return Told(304, str(error))
     if asked.md5 == firmware.md5 or (asked.fw_name, asked.have) == (firmware.name, firmware.version):

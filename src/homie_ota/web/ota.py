@@ -22,6 +22,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web import asked, transfer
 from homie_ota.web.asked import Told
+from homie_ota.web.crowd import Crowd
 from homie_ota.web.people import address
 from homie_ota.web.recent import Recent
 from homie_ota.web.sending import part
@@ -43,7 +44,8 @@ class Endpoint:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._strangers: Recent[Told] = Recent(seconds=A_MOMENT)
+        self._crowd = Crowd(shell.database)
+        self._images: Recent[list[Firmware]] = Recent(seconds=A_MOMENT)
         self._opened: Recent[tuple[Deployment, Firmware]] = Recent(seconds=A_MOMENT)
         self._written: Recent[str] = Recent(seconds=REPEATED, most=10_000)
 
@@ -73,16 +75,23 @@ class Endpoint:
         open_mode = self._shell.settings.ota.open_mode
         if device.mode == "version":
             return await database.read(lambda conn: asked.version_for(conn, device))
-        told = self._strangers.get(device, now)
-        if told is None:
-            told = await database.read(lambda conn: asked.of_stranger(conn, device, open_mode=open_mode))
-        if told is None:
-            return await database.write(
-                lambda conn: asked.answer(conn, device, open_mode=open_mode, now=now), urgent=True
-            )
-        if told.status == 200:
-            self._strangers.put(device, told, now)
-        return told
+        if not await self._crowd.has(device, now):
+            if open_mode:
+                return asked.openly(device, await self._stored(device, now))
+            if await database.read(lambda conn: asked.device_of(conn, device)) is None:
+                return Told(403, "this device is not known here")
+        return await database.write(
+            lambda conn: asked.answer(conn, device, open_mode=open_mode, now=now), urgent=True
+        )
+
+    async def _stored(self, device: UpdateRequest, now: float) -> list[Firmware]:
+        """The images that a wish could mean, as they were a moment ago."""
+        wish = (device.fw_name, device.wanted)
+        found = self._images.get(wish, now)
+        if found is None:
+            found = await self._shell.database.read(lambda conn: asked.stored(conn, device))
+            self._images.put(wish, found, now)
+        return found
 
     async def _tell(self, told: Told) -> None:
         """Tell the pages what a known device was answered, and write a refusal into its history."""
