@@ -15,13 +15,12 @@ from typing import NamedTuple
 
 from bench import traffic, wire
 from bench.figures import Figure, Target, median
-from bench.processes import mosquitto, program, python, until
+from bench.processes import START_SECONDS, mosquitto, program, python, until
 from bench.scale import Scale
 
 SLOW_US = 20.0
 PATIENCE = 60.0
 SUBSCRIBER_PATIENCE = 15
-QUIET = 2.0
 
 
 class Cold(NamedTuple):
@@ -41,7 +40,11 @@ def run(scale: Scale, folder: Path) -> Iterator[Figure]:
             reference.append(subscribe(port, messages))
             ours.append(start(folder / f"cold-{number}", port, scale.devices))
             slow.append(start(folder / f"slow-{number}", port, scale.devices, slow_us=SLOW_US))
-            bare.append(start(folder / f"bare-{number}", port, scale.devices, slow_us=SLOW_US, fill=False))
+            bare.append(
+                start(
+                    folder / f"bare-{number}", port, scale.devices, slow_us=SLOW_US, quiet=scale.quiet_seconds
+                )
+            )
     yield from _figures(messages, reference, ours, slow, bare)
 
 
@@ -93,8 +96,12 @@ def subscribe(port: int, messages: int) -> float:
     return math.inf if done.returncode else time.monotonic() - began
 
 
-def start(folder: Path, port: int, devices: int, *, slow_us: float = 0.0, fill: bool = True) -> Cold:
-    """One cold start of the whole server with an empty database."""
+def start(folder: Path, port: int, devices: int, *, slow_us: float = 0.0, quiet: float = 0.0) -> Cold:
+    """One cold start of the whole server with an empty database.
+
+    With `quiet` no gaps are filled, and it ends when nothing has come for so many seconds.
+    """
+    fill = not quiet
     folder.mkdir()
     about = {"mqtt": f"mqtt://127.0.0.1:{port}", "data": str(folder), "slow_us": slow_us, "fill": fill}
     rows = traffic.Rows(folder)
@@ -102,7 +109,7 @@ def start(folder: Path, port: int, devices: int, *, slow_us: float = 0.0, fill: 
         connected = float(server.hear()["connected"])
         seconds = _complete(rows, devices, connected) if fill else None
         if not fill:
-            _quiet(rows)
+            _quiet(rows, quiet)
         share = rows.topics() / (devices * traffic.TOPICS_A_DEVICE)
         if seconds is not None and (wrong := rows.differences(devices)):
             raise AssertionError(f"rows are not what was announced: {wrong[:5]} ({len(wrong)} words)")
@@ -120,10 +127,10 @@ def _complete(rows: traffic.Rows, devices: int, connected: float) -> float | Non
     return time.monotonic() - connected
 
 
-def _quiet(rows: traffic.Rows) -> None:
+def _quiet(rows: traffic.Rows, seconds: float) -> None:
     """Wait until nothing has come for a while."""
-    before, since = 0, time.monotonic()
-    while time.monotonic() - since < QUIET or (not before and time.monotonic() - since < PATIENCE):
+    before, since, began = 0, time.monotonic(), time.monotonic()
+    while time.monotonic() - since < seconds or (not before and time.monotonic() - began < START_SECONDS):
         now = rows.topics()
         if now != before:
             before, since = now, time.monotonic()

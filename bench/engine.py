@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from homie_ota.config import load
+from homie_ota.ingest import Ingest, reread
 from homie_ota.mqtt import OnMessage
 from homie_ota.service import Service, run_loop, stop_signal
 
@@ -34,8 +35,10 @@ def _say(**about: Any) -> None:
     sys.stdout.flush()
 
 
-async def _never(*_: object) -> None:
-    return
+def _fill_no_gaps(ingest: Ingest) -> None:
+    """Take what the subscriptions bring, and read nothing again."""
+    reread.DISCOVERY = ()  # type: ignore[assignment]
+    ingest.reread._worth_reading = list  # type: ignore[method-assign]  # noqa: SLF001 - only to see what it is worth
 
 
 async def _main(about: dict[str, Any]) -> int:
@@ -51,7 +54,7 @@ async def _main(about: dict[str, Any]) -> int:
     if about.get("slow_us"):
         ingest.receive = _slower(ingest.receive, about["slow_us"])  # type: ignore[method-assign, assignment]
     if not about.get("fill", True):
-        ingest.fill_gaps = _never  # type: ignore[method-assign, assignment]
+        _fill_no_gaps(ingest)
     connected = service._connected  # noqa: SLF001 - the one moment that only the server itself knows
 
     def note() -> None:
