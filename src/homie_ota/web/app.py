@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,7 +23,7 @@ from homie_ota.errors import HomieOtaError
 from homie_ota.store import devices
 from homie_ota.web import classic, entrance, live, ota, pages
 from homie_ota.web.failures import fail
-from homie_ota.web.gate import Gate
+from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
 from homie_ota.web.shell import BrokerStatus, Shell, shell_of
 
@@ -36,18 +37,39 @@ def build(shell: Shell) -> Starlette:
     login = Login(shell)
     gate = Middleware(Gate, settings=shell.settings, login=login, fail=fail)
     failures = dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail)
-    app = Starlette(routes=routes(shell), middleware=[gate], exception_handlers=failures)
+    endpoint = ota.Endpoint(shell)
+    app = Site(
+        endpoint, shell, routes=routes(shell, endpoint), middleware=[gate], exception_handlers=failures
+    )
     app.router.redirect_slashes = False  # its redirect names the host of the request, whoever wrote that
     app.state.shell, app.state.login, app.state.listeners = shell, login, set()
     return app
 
 
-def routes(shell: Shell) -> list[BaseRoute]:
+class Site(Starlette):
+    """The whole application; devices take the short way to their endpoint, past everything that is for people."""
+
+    def __init__(self, endpoint: ota.Endpoint, shell: Shell, **options: Any) -> None:
+        super().__init__(**options)
+        self._by_headers = ota.Answering(endpoint.by_headers, "GET")
+        self._by_token = ota.Answering(endpoint.by_token, "GET", "HEAD")
+        self._path = ota_path(shell.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path == self._path:
+            await self._by_headers(scope, receive, send)
+        elif path.startswith(ota.PULLED):
+            await self._by_token(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
     """Every address of this server."""
-    path, endpoint = shell.settings.ota.path or "/ota", ota.Endpoint(shell)
     return [
-        Route(path, ota.Answering(endpoint.by_headers, "GET")),
-        Route("/ota/i/{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
+        Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
+        Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
         Route("/", pages.inventory),
         Route("/device/{id:path}", pages.device),
         Route("/device/{id:path}", pages.change_device, methods=["POST"]),

@@ -64,7 +64,7 @@ class Gate:
     ) -> None:
         self._app, self._login, self._fail = app, login, fail
         self._prefix = settings.http.base_path
-        self._ota = settings.ota.path or "/ota"
+        self._ota = ota_path(settings)
         self._names = own_names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,6 +128,11 @@ class Gate:
         if isinstance(error, Unknown) and not is_browser(request):
             answer.headers["WWW-Authenticate"] = 'Basic realm="homie-ota", charset="UTF-8"'
         return answer
+
+
+def ota_path(settings: Settings) -> str:
+    """The path of the ESP endpoint."""
+    return settings.ota.path or "/ota"
 
 
 def own_names(settings: Settings) -> set[str]:

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 REPEATED = 600.0
 """Seconds until the same refusal of the same device is written down again: some ask every few seconds, for ever."""
+PULLED = "/ota/i/"
+"""How the path of an address for one device begins."""
 A_MOMENT = 1.0
 """Seconds that an answer which moved nothing is good for whoever asks the same."""
 NOT_FOR_PEOPLE = "Not permitted: this address is for ESP8266 and ESP32 devices that look for an update."
@@ -55,11 +57,7 @@ class Endpoint:
         device = esp.read(pairs)
         if device is None:
             return _refuse(403, NOT_FOR_PEOPLE)
-        try:
-            told = await self._decide(device)
-        except HomieOtaError as error:
-            log.error("The request of a device at %s could not be decided: %s", address(request), error)
-            return _refuse(503, "Try again later.")
+        told = await self._decide(device)
         who = clean(device.device_id or device.mac or "A device", 64)
         log.info("%s at %s asked: %d, %s", who, address(request), told.status, clean(told.sentence))
         await self._tell(told)
@@ -114,7 +112,7 @@ class Endpoint:
 
     async def by_token(self, request: Request) -> ASGIApp:
         """`GET /ota/i/<token>`: one image for one device, for a short time; with Range."""
-        word, now = str(request.path_params["token"]), self._shell.clock()
+        word, now = request.url.path.rpartition("/")[2], self._shell.clock()
         found = self._opened.get(word, now) or await self._shell.database.read(
             lambda conn: _open(conn, word, now)
         )
@@ -170,15 +168,22 @@ def _refuse(status: int, sentence: str, **headers: str) -> ASGIApp:
 
 
 class Answering:
-    """A method of the endpoint as an ASGI application, so that it may answer with an application of its own."""
+    """A method of the endpoint as an ASGI application, so that it may answer with an application of its own.
+
+    It needs nothing around it: a thousand slow readers should not each hold the layers that pages go through.
+    """
 
     def __init__(self, answer: Callable[[Request], Awaitable[ASGIApp]], *methods: str) -> None:
         self._answer, self._methods = answer, methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if request.method in self._methods:
-            answer = await self._answer(request)
-        else:
-            answer = _refuse(405, "Only GET.", Allow="GET")
-        await answer(scope, receive, send)
+        await (await self._choose(Request(scope, receive)))(scope, receive, send)
+
+    async def _choose(self, request: Request) -> ASGIApp:
+        if request.method not in self._methods:
+            return _refuse(405, "Only GET.", Allow="GET")
+        try:
+            return await self._answer(request)
+        except HomieOtaError as error:
+            log.error("A device at %s could not be answered: %s", address(request), error)
+            return _refuse(503, "Try again later.")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
 from homie_ota.model import Deployment, DeploymentState, Firmware
@@ -37,43 +36,42 @@ async def image(
     attempt: Deployment | None,
     wanted: Part | None = None,
     headers: dict[str, str] | None = None,
-) -> Transfer:
-    """The answer with an image, or with a part of it; ends the attempt when the image cannot be read."""
+) -> ASGIApp:
+    """The answer with an image, or with a part of it; ends the attempt and raises when the image cannot be read."""
     try:
         body = await shell.images.body(firmware)
     except (HomieOtaError, OSError) as error:
-        log.error("The image %s cannot be read: %s", firmware.filename, error)
         if attempt is not None:
             reason = Reason("image-missing", f"The image could not be read from the store: {error}", False)
             await move(shell, attempt, Event.BREAK, reason=reason)
-        raise HTTPException(503, "Try again later.") from None
+        raise HomieOtaError(f"The image {firmware.filename} cannot be read: {error}") from None
     of = wanted or Part(0, len(body), len(body))
     told = {"x-MD5": firmware.md5, "Connection": "close", "Cache-Control": "no-store", **(headers or {})}
-    longest = shell.settings.ota.transfer_timeout
-    return Transfer(shell, attempt, of, Sending(body, of, told, longest=longest))
+    sending = Sending(body, of, told, longest=shell.settings.ota.transfer_timeout)
+    if attempt is None or attempt.state is DeploymentState.REBOOTING:
+        return sending  # who comes for an image that has left already gets it, and moves nothing
+    return Transfer(shell, attempt, of, sending)
 
 
 class Transfer:
-    """The sending of an image as an ASGI application; without an attempt nothing is noted."""
+    """The sending of the image of one attempt, as an ASGI application."""
 
-    def __init__(self, shell: Shell, attempt: Deployment | None, of: Part, sending: Sending) -> None:
-        # Who comes for an image that has left already gets it, and moves nothing.
-        active = attempt is not None and attempt.state is not DeploymentState.REBOOTING
-        self._shell, self._attempt, self._of = shell, attempt if active else None, of
+    def __init__(self, shell: Shell, attempt: Deployment, of: Part, sending: Sending) -> None:
+        self._shell, self._attempt, self._of = shell, attempt, of
         self._noted = shell.clock()
         self._sending = sending
-        sending.progress = self._progress if active else None
+        sending.progress = self._progress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._sending(scope, receive, send)
         finally:
-            if self._attempt is not None and scope["method"] == "GET":
+            if scope["method"] == "GET":
                 await self._end(self._attempt)
 
     async def _progress(self, done: int) -> None:
         now = self._shell.clock()
-        if self._attempt is None or now - self._noted < EVERY:
+        if now - self._noted < EVERY:
             return
         self._noted, number = now, self._attempt.id
         at = self._of.start + done
