@@ -1,5 +1,6 @@
 """The benchmarks run, at a size that takes seconds, and say plausible things; no time is judged here."""
 
+import functools
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ PROGRAMS = {
 UNITS = {"s", "ms", "/s", "MB", "%"}
 
 
+@functools.cache
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
