@@ -25,14 +25,18 @@ SUCCEEDED, FAILED = DeploymentState.SUCCEEDED, DeploymentState.FAILED
 class Engine:
     """What a test drives; `sent` are the messages that left through the dispatch, in order."""
 
-    def __init__(self, folder: Path, broker: Broker, bases: Sequence[str] = ("homie/", "devices/")) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker, bases: Sequence[str] = ("homie/", "devices/"), speed: float = 1.0
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        began = time.time()
+        self.clock: Callable[[], float] = lambda: began + (time.time() - began) * speed
         self.database = Database(str(folder / "homie-ota.sqlite3"))
         self.database.migrate()
         (folder / "firmwares").mkdir(exist_ok=True)
         self.images = ImageFiles(folder / "firmwares")
         self.bus = Bus()
-        self.ingest = Ingest(self.database, self.bus, bases)
+        self.ingest = Ingest(self.database, self.bus, bases, clock=self.clock)
         self.sent: list[Publish] = []
         self.gate: Callable[[Publish], None] = lambda _: None
         self.session = Session(
@@ -48,6 +52,7 @@ class Engine:
             self.bus,
             Sender(self._deliver, lambda: self.session.connected and self.ingest.reread.settled),
             Terms(parallel=3, public_url="http://127.0.0.1:9", url_lifetime=60),
+            clock=self.clock,
         )
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -56,7 +61,7 @@ class Engine:
         self._tasks = [
             asyncio.create_task(each) for each in (self.session.run(), self.ingest.run(), self.dispatch.run())
         ]
-        await self.until(lambda: self.ingest.reread.settled, "the first inventory")
+        await self.until(lambda: self.ingest.reread.complete, "the first inventory", 90.0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -70,6 +75,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _connected(self) -> None:
+        self.ingest.reread.bursting = True
         self.ingest.reread.subscribe(self.session)
         self.session.subscribe(homie.subscriptions(self.ingest.reader.bases))
         self._tasks.append(asyncio.create_task(self._fill()))
@@ -91,6 +97,20 @@ class Engine:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"not within {seconds:g} s: {word}") from None
+
+    async def devices_are(self, state: str, count: int) -> None:
+        """Wait until so many devices, and no others, are known, in this state, and written as rows."""
+
+        def so() -> bool:
+            found = self.ingest.fleet.devices
+            return len(found) == count and all(each.pk is not None and each.state == state for each in found)
+
+        await self.until(so, f"{count} devices are {state}")
+        await self.written()
+
+    async def written(self) -> None:
+        """Wait until what the fleet knows has become rows."""
+        await self.until(lambda: self.ingest.is_written, "nothing waits to be written")
 
     async def upload(self, image: bytes, name: str = "", version: str = "") -> Firmware:
         """Put an image into the store, with name and version for one without magic."""
@@ -117,7 +137,7 @@ class Engine:
         pk = await self.pk(device_id)
         made = await self.database.write(
             lambda c: orders.order(
-                c, device_pk=pk, sha256=firmware.sha256, by="test", now=time.time(), override=override
+                c, device_pk=pk, sha256=firmware.sha256, by="test", now=self.clock(), override=override
             ),
             urgent=True,
         )

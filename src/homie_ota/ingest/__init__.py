@@ -61,6 +61,12 @@ class Ingest:
         self._something = asyncio.Event()
         self._readings_due = 0.0
         self._held_values: set[KnownDevice] = set()
+        self._flushing = False
+
+    @property
+    def is_written(self) -> bool:
+        """True when everything heard is in rows, readings included."""
+        return not (self._flushing or self.fleet.dirty or self._news or self._held_values)
 
     async def restore(self) -> None:
         """Take the fleet from the rows, so that names and values are there before the broker answers."""
@@ -124,8 +130,16 @@ class Ingest:
                     await self._something.wait()
             except TimeoutError:
                 pass
+            if self.reread.bursting:
+                # Writing now would slow the reading down, and what a broker cannot send in time it drops.
+                await asyncio.sleep(PAUSE)
+                continue
             self._something.clear()
-            await self._flush()
+            self._flushing = True
+            try:
+                await self._flush()
+            finally:
+                self._flushing = False
             await asyncio.sleep(PAUSE)
 
     async def _flush(self) -> None:
@@ -182,14 +196,10 @@ class Ingest:
         """After (re)connecting: read again what the broker did not deliver, then say which devices it forgot."""
         before = self.clock()
         await self.reread.run(session)
-        unheard = [
-            known for known in self.fleet.devices if known.pk is not None and not known.heard & STATE_BIT
-        ]
-        pks = [known.pk for known in unheard if known.pk is not None and known.state is not State.UNKNOWN]
-        for known in unheard:
-            self.fleet.apply(StateSeen(known.address, State.UNKNOWN, True), before)
-        if pks:
-            await self.database.write(lambda connection: devices.mark_unheard(connection, pks, before))
+        for known in self.fleet.devices:
+            if known.pk is not None and not known.heard & STATE_BIT:
+                self.fleet.apply(StateSeen(known.address, State.UNKNOWN, True), before)
+        self._something.set()
 
     async def forget(self, session: Session, pk: int) -> int:
         """Clear the retained topics of a device and forget it; returns how many topics were cleared.

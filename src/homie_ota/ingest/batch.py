@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from homie_ota.fleet import Fleet, KnownDevice
 from homie_ota.homie import facts_row
 from homie_ota.homie.rows import mac as mac_of
-from homie_ota.model import AWAKE, Address, Deployment, State
+from homie_ota.model import AWAKE, Address, Deployment
 from homie_ota.rollout.proof import News
 from homie_ota.rollout.versions import version_key
 from homie_ota.store import devices, events, identities
 from homie_ota.store import news as news_of_devices
 from homie_ota.store.database import Connection, Database
+from homie_ota.store.news import Presence
 
 YOUNG = 120.0
 """Seconds in which a new address may still turn out to be an older device: its MAC may come late."""
@@ -135,7 +136,7 @@ class Batch:
     readings: list[dict[str, Any]] = field(default_factory=list)
     cleared: list[dict[str, Any]] = field(default_factory=list)
     news: dict[int, list[News]] = field(default_factory=dict)
-    states: dict[int, State] = field(default_factory=dict)
+    presences: dict[int, Presence] = field(default_factory=dict)
     requests: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -183,7 +184,7 @@ class Batch:
         if known is None or known.pk is None:
             return known is None
         self.news.setdefault(known.pk, []).extend(news)
-        self.states[known.pk] = fleet.effective_state(known)
+        self.presences[known.pk] = Presence(fleet.effective_state(known), known.live_since)
         return True
 
     def add_request(self, known: KnownDevice | None, wanted: str) -> bool:
@@ -207,4 +208,4 @@ def write_batch(connection: Connection, batch: Batch) -> list[Deployment]:
     devices.clear_readings(connection, batch.cleared)
     for pk, wanted in batch.requests.items():
         devices.note_ota_request(connection, pk, wanted, now=batch.now)
-    return news_of_devices.apply(connection, batch.news, batch.states) if batch.news else []
+    return news_of_devices.apply(connection, batch.news, batch.presences) if batch.news else []

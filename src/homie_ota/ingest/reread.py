@@ -12,11 +12,12 @@ import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet, KnownDevice
 from homie_ota.homie import generation, missing, reread
-from homie_ota.model import Publish
+from homie_ota.model import Address, Publish
 from homie_ota.mqtt import Session
 
 DISCOVERY = ("$state", "$online", "$homie", "$fwname", "$fw/name")
@@ -25,11 +26,8 @@ DISCOVERY = ("$state", "$online", "$homie", "$fwname", "$fw/name")
 WINDOW = 100
 """Devices read again at the same time: about 20 topics each, far below the 1,000 messages that a broker queues."""
 
-ROUNDS = 3
-"""How often one device is read again before what is missing counts as never published."""
-
-QUIET = 0.05
-"""Seconds without any message after the marker: brokers that are not single-threaded may overtake themselves."""
+QUIET = 0.03
+"""Seconds without any message that count as quiet."""
 
 PATIENCE = 10.0
 DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
@@ -43,15 +41,18 @@ class Reread:
         self._markers: dict[str, asyncio.Event] = {}
         self._topic = f"homie-ota/marker/{secrets.token_hex(6)}"
         self._numbers = itertools.count()
-        self._tried: dict[KnownDevice, int] = {}
+        self._found: dict[Address, tuple[str, ...]] = {}
         self.dropped: int | None = None
         self.jumped = asyncio.Event()
-        self.settled = False
+        self.settled = self.complete = self.bursting = False
         self.reread_devices = 0
 
-    def subscribe(self, session: Session) -> None:
-        """What the gap filling itself listens to; part of every connect."""
-        session.subscribe([self._topic, DROPPED_TOPIC])
+    def subscribe(self, session: Session, *, counts_drops: bool = True) -> None:
+        """What the gap filling itself listens to; part of every connect.
+
+        `counts_drops`: the broker has a `$SYS` topic for it. Our embedded one hangs up on who asks for it.
+        """
+        session.subscribe([self._topic, *([DROPPED_TOPIC] if counts_drops else [])])
 
     def is_own(self, topic: str, payload: bytes) -> bool:
         """Take in our marker and the broker's drop counter; False for everything else."""
@@ -74,24 +75,40 @@ class Reread:
         self.dropped = count
 
     async def run(self, session: Session) -> None:
-        """Fill the gaps; raises Unreachable when the connection goes meanwhile."""
-        self.settled = False
-        self._tried.clear()
-        await self._through(session)
+        """Fill the gaps; raises Unreachable when the connection goes meanwhile.
+
+        `bursting` is True while the first answer to the subscriptions pours in.
+        `settled` is True as soon as the state of every device is known, `complete` when all else is.
+        """
+        self.settled = self.complete = False
+        self._found.clear()
+        self.bursting = True
+        try:
+            await self._through(session)
+        finally:
+            self.bursting = False
         for base, attribute in itertools.product(self._bases, DISCOVERY):
             await self._read(session, [f"{base}+/{attribute}"])
-        for _ in range(ROUNDS):
-            holed = [known for known in self._fleet.devices if missing(known)]
-            holed = [known for known in holed if self._tried.get(known, 0) < ROUNDS]
+        await self._be_quiet()
+        self.settled = True
+        while holed := self._worth_reading():
             for start in range(0, len(holed), WINDOW):
                 await self._read_devices(session, holed[start : start + WINDOW])
-        self.settled = True
+            await self._be_quiet()
+        self.complete = True
+
+    def _worth_reading(self) -> list[KnownDevice]:
+        """Devices with holes that another look may fill: not those to which the last look brought nothing."""
+        holed: list[KnownDevice] = []
+        for known in self._fleet.devices:
+            holes = missing(known)
+            if holes and self._found.get(known.address) != holes:
+                self._found[known.address] = holes
+                holed.append(known)
+        return holed
 
     async def _read_devices(self, session: Session, window: list[KnownDevice]) -> None:
-        filters: list[str] = []
-        for known in window:
-            self._tried[known] = self._tried.get(known, 0) + 1
-            filters += reread(known.address, generation(known.facts))
+        filters = [each for known in window for each in reread(known.address, generation(known.facts))]
         self.reread_devices += len(window)
         await self._read(session, filters)
 
@@ -107,19 +124,20 @@ class Reread:
             word = str(next(self._numbers))
             marker = self._markers[word] = asyncio.Event()
             session.send(Publish(self._topic, word.encode(), qos=0))
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await marker.wait()
-            except TimeoutError:
-                if not session.connected:
-                    raise Unreachable("The broker went away while the inventory was being read.") from None
-                continue
-            finally:
-                del self._markers[word]
-            if await self._is_quiet():
+            del self._markers[word]
+            if marker.is_set():
                 return
+            if not session.connected:
+                raise Unreachable("The broker went away while the inventory was being read.")
 
-    async def _is_quiet(self) -> bool:
-        heard = self._last_message()
-        await asyncio.sleep(QUIET)
-        return self._last_message() == heard
+    async def _be_quiet(self) -> None:
+        """Wait for a moment without messages: a broker that is not single-threaded may send the marker too early."""
+        began = time.monotonic()
+        while time.monotonic() - began < PATIENCE:
+            heard = self._last_message()
+            await asyncio.sleep(QUIET)
+            if self._last_message() == heard:
+                return

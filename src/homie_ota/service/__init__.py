@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from homie_ota.config import Settings
 from homie_ota.service.running import Service
 
-__all__ = ["Service", "run_loop", "say_hello", "serve", "stop_signal"]
+__all__ = ["Service", "demo", "run_loop", "say_hello", "serve", "stop_signal"]
 
 
 def serve(settings: Settings, *, embedded: str | None = None) -> int:
     """Run the server until SIGINT or SIGTERM; returns the exit status."""
     return run_loop(_until_signalled(Service(settings, embedded=embedded)))
+
+
+def demo(devices: int, port: int, data: Path | None = None) -> int:
+    """Run broker, server and a virtual fleet on loopback until Ctrl-C; returns the exit status."""
+    from homie_ota.service.demo import run_demo
+
+    async def until_signalled() -> int:
+        return await run_demo(devices, port, data, stop_signal())
+
+    return run_loop(until_signalled())
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
@@ -25,6 +37,8 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
         from uvloop import new_event_loop
     except ImportError:
         return asyncio.run(main)
+    # A fleet is many small objects that stay: looking through them all every 700 new ones is time lost.
+    gc.set_threshold(50_000, 20, 50)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
 

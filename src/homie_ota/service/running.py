@@ -22,15 +22,20 @@ from homie_ota.bus import Bus
 from homie_ota.config import Settings
 from homie_ota.dispatch import Dispatch, Sender, Terms
 from homie_ota.errors import Unreachable
+from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session
 from homie_ota.service.places import choose_broker, listen, own_address
-from homie_ota.store import accounts, deployments, firmware
+from homie_ota.store import accounts, deployments, intake
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
 
 log = logging.getLogger(__name__)
+
+
+def _refused(fleet: Fleet) -> dict[str, int]:
+    return {"devices": fleet.caps.refused_devices, "topics": fleet.caps.refused_topics}
 
 
 class Service:
@@ -75,7 +80,11 @@ class Service:
             self.first_password = await self.database.write(
                 lambda c: accounts.ensure_admin(c, time.time()), durable=True
             )
-        await firmware.adopt_directory(self.database, self.images, now=time.time())
+        found = await intake.adopt_directory(self.database, self.images, now=time.time())
+        for filename, why in found.skipped:
+            log.warning("%s in the firmware directory was left alone: %s", filename, why)
+        for gone in found.vanished:
+            log.warning("The file of %s %s (%s) is gone.", gone.name, gone.version, gone.filename)
         await self.ingest.restore()
 
     async def _run(self, work: Callable[[], Any], name: str) -> None:
@@ -102,7 +111,8 @@ class Service:
         if session is None:
             return
         self._link_since = time.time()
-        self.ingest.reread.subscribe(session)
+        self.ingest.reread.bursting = True
+        self.ingest.reread.subscribe(session, counts_drops=self.broker is None)
         session.subscribe(homie.subscriptions(self.ingest.reader.bases))
         self._start_gaps()
         self.bus.say("broker", connected=True)
@@ -162,7 +172,7 @@ class Service:
             since=self._link_since,
             last_error=session.last_error if session else "",
             devices=len(fleet),
-            refused={"devices": fleet.caps.refused_devices, "topics": fleet.caps.refused_topics},
+            refused={what: count for what, count in _refused(fleet).items() if count},
             dropped=self.ingest.reread.dropped or 0,
         )
 

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection as Connection
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from homie_ota.errors import HomieOtaError, StorageFull
 from homie_ota.store import migrations
+
+__all__ = ["ROWS_A_BATCH", "Connection", "Database", "changed_one", "upsert"]
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -158,13 +159,20 @@ def upsert(
     rows: Sequence[dict[str, Any]],
     keys: Sequence[str],
     update: Sequence[str],
+    keep_if_empty: Sequence[str] = (),
 ) -> None:
-    """Insert rows or, where `keys` exist already, set the columns of `update`; one statement for all rows."""
+    """Insert rows or, where `keys` exist already, set the columns of `update`; one statement for all rows.
+
+    Columns of `keep_if_empty` keep what they hold where the new row has an empty text.
+    """
     if not rows:
         return
     build = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = build(table)
-    changes = {name: statement.excluded[name] for name in update}
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in update}
+    for name in keep_if_empty:
+        new = statement.excluded[name]
+        changes[name] = sa.case((new != "", new), else_=table.c[name])
     if changes:
         statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -84,19 +84,22 @@ def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int,
     late success still wins.
     """
     found: dict[int, Deployment] = {}
-    for start in range(0, len(device_pks), 500):
-        wanted = deployment.c.device_pk.in_(list(device_pks[start : start + 500]))
-        offered = deployment.c.offered_at.is_not(None)
-        query = sa.select(*_COLUMNS).where(wanted, offered).order_by(deployment.c.id)
-        for row in connection.execute(query).mappings():
-            found[row["device_pk"]] = _read(row)  # a later offer replaces an earlier one
+    for row in _of_devices(connection, device_pks, deployment.c.offered_at.is_not(None)):
+        found[row.device_pk] = row  # a later offer replaces an earlier one
     return {pk: each for pk, each in found.items() if each.state not in ENDED - {DeploymentState.FAILED}}
 
 
-def queued_of(connection: Connection, device_pk: int) -> Deployment | None:
-    """The deployment that waits for this device."""
-    found = active_of(connection, device_pk)
-    return found if found and found.state is DeploymentState.QUEUED else None
+def _of_devices(connection: Connection, device_pks: Sequence[int], also: Any) -> Iterator[Deployment]:
+    """Deployments of these devices, oldest first, a few hundred devices a statement."""
+    for start in range(0, len(device_pks), 500):
+        wanted = deployment.c.device_pk.in_(list(device_pks[start : start + 500]))
+        query = sa.select(*_COLUMNS).where(wanted, also).order_by(deployment.c.id)
+        yield from map(_read, connection.execute(query).mappings())
+
+
+def queued_of(connection: Connection, device_pks: Sequence[int]) -> list[Deployment]:
+    """The deployments that wait for these devices."""
+    return list(_of_devices(connection, device_pks, deployment.c.state == DeploymentState.QUEUED.value))
 
 
 def insert(

@@ -43,12 +43,8 @@ def addresses(connection: Connection) -> dict[Address, int]:
 
 def save(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert or change rows of devices; every row has all columns but the pin."""
-    upsert(connection, device, rows, ["pk"], [name for name in _CHANGING if name != "mac"])
     # A 1.5 device announces no MAC: what its HTTP request told stays.
-    macs = [{"row": row["pk"], "found": row["mac"]} for row in rows if row["mac"]]
-    if macs:
-        unlike = (device.c.pk == sa.bindparam("row")) & (device.c.mac != sa.bindparam("found"))
-        connection.execute(device.update().where(unlike).values(mac=sa.bindparam("found")), macs)
+    upsert(connection, device, rows, ["pk"], _CHANGING, keep_if_empty=("mac",))
 
 
 def save_addresses(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -198,12 +194,6 @@ def remove(connection: Connection, pk: int) -> None:
     """Forget a device and its history; raises as `check_removable` does."""
     check_removable(connection, pk)
     connection.execute(device.delete().where(device.c.pk == pk))
-
-
-def mark_unheard(connection: Connection, pks: Sequence[int], now: float) -> None:
-    """Say `unknown` of devices of which the broker knows nothing any more."""
-    for pk in pks:
-        connection.execute(device.update().where(device.c.pk == pk).values(state="unknown", state_since=now))
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -14,26 +15,37 @@ from homie_ota.store import deployments
 from homie_ota.store import firmware as firmwares
 
 
+class Presence(NamedTuple):
+    """A device's state now, and when it last announced itself live (None: not since we listen)."""
+
+    state: State
+    live_since: float | None
+
+
+UNKNOWN = Presence(State.UNKNOWN, None)
+
+
 def apply(
-    connection: Connection, news: Mapping[int, Sequence[News]], states: Mapping[int, State]
+    connection: Connection, news: Mapping[int, Sequence[News]], presences: Mapping[int, Presence]
 ) -> list[Deployment]:
     """Weigh the news of each device (by its `pk`, in the order they came) and move its deployment.
 
-    `states` are the devices' states now. Returns the deployments that moved or progressed.
+    Returns the deployments that moved or progressed.
     """
     moved: list[Deployment] = []
     found = deployments.open_to_news(connection, list(news))
     for pk, deployment in found.items():
         target = firmwares.get(connection, deployment.sha256)
         if target is not None:
-            moved += _apply_to(connection, deployment, target, news[pk], states.get(pk, State.UNKNOWN))
-    for pk, each in news.items():
-        moved += _settle(connection, pk, each)
+            moved += _apply_to(connection, deployment, target, news[pk], presences.get(pk, UNKNOWN))
+    announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
+    for queued in deployments.queued_of(connection, list(announced)):
+        moved += _settle(connection, queued, announced[queued.device_pk])
     return moved
 
 
 def _apply_to(
-    connection: Connection, deployment: Deployment, target: Firmware, news: Sequence[News], state: State
+    connection: Connection, deployment: Deployment, target: Firmware, news: Sequence[News], presence: Presence
 ) -> list[Deployment]:
     way = Way(str(deployment.before.get("way", Way.MQTT)))
     moved: list[Deployment] = []
@@ -45,18 +57,19 @@ def _apply_to(
         if after is None:
             continue
         moved.append(after)
-        deployment = after
-        if proof.event is Event.CONFIRM and _ready_already(each, way, state):
+        left_at, deployment = deployment.state_since, after
+        if proof.event is Event.CONFIRM and _is_ready_already(each, presence, left_at):
             healed = _move(connection, deployment, Proof(Event.HEAL), each)
             deployment = healed or deployment
             moved += [healed] if healed else []
     return moved
 
 
-def _ready_already(news: News, way: Way, state: State) -> bool:
-    """Some devices say `online` before they say what they run, and a retained `ready` will not be said again."""
+def _is_ready_already(news: News, presence: Presence, left_at: float) -> bool:
+    """Some generations say that they are ready before they say what they run; a retained `ready` is not said again."""
     retained = isinstance(news, AnnounceNews) and not news.live
-    return state in AWAKE and (retained or way in (Way.HTTP, Way.URL))
+    is_back = presence.live_since is not None and presence.live_since >= left_at
+    return presence.state in AWAKE and (retained or is_back)
 
 
 def _move(connection: Connection, deployment: Deployment, proof: Proof, news: News) -> Deployment | None:
@@ -79,14 +92,14 @@ def _move(connection: Connection, deployment: Deployment, proof: Proof, news: Ne
     )
 
 
-def _settle(connection: Connection, pk: int, news: Sequence[News]) -> list[Deployment]:
+def _announces(news: Sequence[News]) -> list[AnnounceNews]:
+    return [each for each in news if isinstance(each, AnnounceNews) and each.md5]
+
+
+def _settle(connection: Connection, queued: Deployment, announced: AnnounceNews) -> list[Deployment]:
     """A queued attempt has nothing to do when the device announces its image by itself."""
-    announced = [each for each in news if isinstance(each, AnnounceNews) and each.md5]
-    queued = deployments.queued_of(connection, pk) if announced else None
-    target = firmwares.get(connection, queued.sha256) if queued else None
-    if queued is None or target is None or announced[-1].md5 != target.md5:
+    target = firmwares.get(connection, queued.sha256)
+    if target is None or announced.md5 != target.md5:
         return []
-    after = deployments.advance(
-        connection, queued, Event.SETTLE, now=announced[-1].at, reason=reasons.RUNS_IT
-    )
+    after = deployments.advance(connection, queued, Event.SETTLE, now=announced.at, reason=reasons.RUNS_IT)
     return [after] if after else []
