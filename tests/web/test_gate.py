@@ -332,6 +332,30 @@ def test_a_strangers_name_for_this_server_is_refused(
         assert "allowed_hosts" in answer.text
 
 
+BROKEN_HOSTS = [
+    "[",
+    "[::1",
+    "a b",
+    "x:y:z",
+    "http://x",
+    "@",
+    "x@evil.example",
+    "ota.local:99999",
+    "ota.local:abc",
+    "\xff",
+    "x" * 300,
+]
+
+
+@pytest.mark.parametrize("host", BROKEN_HOSTS)
+@pytest.mark.parametrize("header", ["host", "origin", "referer"])
+def test_a_broken_name_is_refused_and_breaks_nothing(world: World, host: str, header: str) -> None:
+    value = host if header == "host" else f"http://{host}"
+    for path in ("/", "/api/v1/devices", "/nowhere"):
+        answer = world.client().post(path, headers={header: value.encode("latin-1")})
+        assert 400 <= answer.status_code < 500, (path, answer.status_code)
+
+
 def test_no_page_may_be_put_into_a_frame(world: World) -> None:
     for path in ("/", "/login", "/api/v1/devices", "/nowhere", "/static/live.js"):
         headers = world.client(headers=BROWSER).get(path).headers

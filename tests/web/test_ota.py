@@ -438,3 +438,26 @@ def test_a_known_device_in_open_mode_still_moves_its_deployment(make_world: Call
     assert world.client().get("/ota", headers=other).status_code == 304
     assert world.client().get("/ota", headers={**ESP, "x-ESP8266-version": NEWER}).status_code == 200
     assert world.deployment(attempt.id).state is DeploymentState.REBOOTING
+
+
+def test_a_device_may_come_by_the_prefix_of_a_proxy_too(make_world: Callable[..., World]) -> None:
+    world = make_world(admin=True, http={"base_path": "/homie-ota"})
+    world.order(old_light(world), world.firmware("awesome-light", "1.1.0"))
+    answer = world.client().get("/homie-ota/ota", headers={**ESP, "x-ESP8266-version": NEWER})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_an_image_that_was_harmed_on_the_disk_goes_to_no_device(world: World, harm: str) -> None:
+    firmware = world.firmware("awesome-light", "1.1.0")
+    attempt = world.order(old_light(world), firmware)
+    path = world.images.directory / firmware.filename
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xe9" + path.read_bytes()[1:-1] + b"\x00")
+    answer = world.client().get("/ota", headers={**ESP, "x-ESP8266-version": NEWER})
+    assert answer.status_code == 503
+    after = world.deployment(attempt.id)
+    assert after.state is DeploymentState.FAILED
+    assert firmware.filename in after.reason

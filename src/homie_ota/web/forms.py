@@ -37,7 +37,10 @@ def is_same_site(request: HTTPConnection, also: set[str]) -> bool:
     if source is None:
         # Browsers that send neither are older than 2020; what they send as a form has to carry the word.
         return SESSION_COOKIE not in request.cookies and VISIT_COOKIE not in request.cookies
-    host = urlsplit(source).netloc.lower()
+    try:
+        host = urlsplit(source).netloc.lower()
+    except ValueError:
+        return False
     return bool(host) and host in {request.headers.get("host", "").lower(), *also}
 
 

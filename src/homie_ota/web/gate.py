@@ -22,6 +22,7 @@ from homie_ota.errors import HomieOtaError, NotAllowed
 from homie_ota.web import forms
 from homie_ota.web.login import Login
 from homie_ota.web.people import READING, Person, is_browser, needed
+from homie_ota.web.words import clean
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -94,9 +95,9 @@ class Gate:
 
     async def _check(self, request: Request) -> None:
         if not self._is_our_name(request.headers.get("host", "")):
-            host = request.url.hostname or ""
+            host = clean(request.headers.get("host", ""), 80)
             raise WrongHost(
-                f"This server is not known as {host[:80]!r}. Use its address, or add the name to allowed_hosts in "
+                f"This server is not known as “{host}”. Use its address, or add the name to allowed_hosts in "
                 "[http] of the settings."
             )
         changes = request.method not in READING
@@ -113,9 +114,14 @@ class Gate:
             raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
 
     def _is_our_name(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "") if host else ""
-        if not name:  # HTTP/1.0 may come without; browsers always send one
+        if not host:  # HTTP/1.0 may come without; browsers always send one
             return True
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            name = ""
+        if not name:
+            return False
         if host.lower() in self._names or name in self._names or "*" in self._names:
             return True
         return _is_address(name) or "." not in name or name.endswith(NEAR_NAMES)

@@ -99,7 +99,8 @@ class Endpoint:
         number = told.deployment.id if told.deployment else None
         if number is not None:
             shell.bus.say("deployment", id=number, device_pk=pk)
-            shell.bus.say("order", device_pk=pk)
+            if told.status != 200:  # the attempt may have ended: the next device's turn
+                shell.bus.say("order", device_pk=pk)
         if told.status == 200 or self._written.get(pk, now) == told.sentence:
             return
         self._written.put(pk, told.sentence, now)

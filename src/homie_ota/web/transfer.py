@@ -104,4 +104,5 @@ async def move(
 
     await shell.database.write(write, urgent=True)
     shell.bus.say("deployment", id=attempt.id, device_pk=attempt.device_pk)
-    shell.bus.say("order", device_pk=attempt.device_pk)
+    if event is Event.BREAK:  # the next device's turn; one that restarts still has the air for itself
+        shell.bus.say("order", device_pk=attempt.device_pk)

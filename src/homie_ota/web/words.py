@@ -15,7 +15,10 @@ _STEPS = ((86400.0 * 2, 86400, "d"), (3600.0 * 2, 3600, "h"), (60.0 * 2, 60, "mi
 def clean(text: object, longest: int = LONGEST_TEXT) -> str:
     """A text in one line without control or direction characters, cut with an ellipsis."""
     found = str(text)[: longest + 1]
-    plain = "".join(c if unicodedata.category(c)[0] != "C" else "�" for c in found)
+    if found.isascii() and found.isprintable():  # nearly always
+        plain = found
+    else:
+        plain = "".join(c if unicodedata.category(c)[0] != "C" else "�" for c in found)
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
