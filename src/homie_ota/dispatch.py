@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from homie_ota.bus import Bus
+from homie_ota.bus import Bus, Listener
 from homie_ota.errors import HomieOtaError, Unreachable
 from homie_ota.homie import url, v1, v2
 from homie_ota.model import Deployment, DeploymentState, Publish, Way
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 TICK = 5.0
 """Seconds after which the rows are looked at even when nobody said anything."""
+
+
+CONCERNS = frozenset({"order", "awake", "deployment", "broker"})
+"""Kinds of notices after which something may be sent that could not be before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Dispatch:
                 except HomieOtaError as error:
                     log.error("The dispatch could not go on: %s", error)
                     pause = TICK
-                await listener.wait(pause)
+                await _until_concerned(listener, pause)
 
     async def step(self) -> float:
         """Do what is due; returns the seconds until the next look."""
@@ -191,6 +195,15 @@ class Dispatch:
 
     def _say(self, deployment: Deployment) -> None:
         self._bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
+
+
+async def _until_concerned(listener: Listener, pause: float) -> None:
+    """Wait for something that may let an offer out, `pause` seconds at most; most notices are about readings."""
+    end = time.monotonic() + pause
+    while (left := end - time.monotonic()) > 0:
+        if any(notice.kind in CONCERNS for notice in await listener.wait(left)) or listener.missed:
+            listener.missed = False
+            return
 
 
 def _refusal(connection: Connection, ready: Ready) -> Reason | None:

@@ -43,7 +43,7 @@ def test_what_has_succeeded_or_was_cancelled_stays_so() -> None:
 
 
 def test_every_state_but_queued_has_a_deadline_and_a_way_out_of_it() -> None:
-    assert WAITS_FOR_NEWS == ACTIVE - {S.QUEUED}
+    assert set(WAITS_FOR_NEWS) == set(ACTIVE) - {S.QUEUED}
     for state in WAITS_FOR_NEWS:
         assert advance(state, Event.EXPIRE) is S.FAILED
         assert deadline(state, 100.0, LIMITS) == 100.0 + LIMITS[state]

@@ -222,6 +222,7 @@ async def test_a_device_that_drops_in_the_middle_takes_the_next_image(mosquitto:
         await offer(person, device)
         await until(lambda: any(text == "lost" for _, text, _ in person.heard), "lost")
         await until(lambda: device.phase is Phase.READY, "back")
+        await fleet.all_ready()
         assert not is_new(device)
         assert (device.boots, device.images_received) == (1, 0)
         await offer(person, device)

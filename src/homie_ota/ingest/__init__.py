@@ -162,6 +162,8 @@ class Ingest:
             self.bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
         for row in batch.rows:
             self.bus.say("device", device_pk=row["pk"], state=row["state"])
+        for pk in batch.woken:
+            self.bus.say("awake", device_pk=pk)
 
     def _take_back(self, dirty: list[KnownDevice], batch: Batch) -> None:
         for known in dirty:

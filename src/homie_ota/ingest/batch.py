@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from homie_ota.fleet import Fleet, KnownDevice
+from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.homie import facts_row
 from homie_ota.homie.rows import mac as mac_of
 from homie_ota.model import AWAKE, Address, Deployment
@@ -138,6 +138,7 @@ class Batch:
     news: dict[int, list[News]] = field(default_factory=dict)
     presences: dict[int, Presence] = field(default_factory=dict)
     requests: dict[int, str] = field(default_factory=dict)
+    woken: list[int] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -150,13 +151,16 @@ class Batch:
             return
         facts = facts_row(known)
         base, device_id = known.address
+        state = fleet.effective_state(known)
+        if known.take_changed() & Changed.STATE and state in AWAKE:
+            self.woken.append(known.pk)
         version = version_key(facts["fw_version"])
         self.rows.append(
             {
                 "pk": known.pk,
                 "base": base,
                 "device_id": device_id,
-                "state": fleet.effective_state(known).value,
+                "state": state.value,
                 "state_since": known.state_since,
                 "version_key": version,
                 "first_seen": known.first_seen,

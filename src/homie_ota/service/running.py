@@ -15,6 +15,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from homie_ota import homie
 from homie_ota.broker import EmbeddedBroker
@@ -30,6 +31,7 @@ from homie_ota.store import accounts, deployments, intake
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
+from homie_ota.web.connection import guarded
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,8 @@ class Service:
     async def _open_store(self) -> None:
         await asyncio.to_thread(self.database.migrate)
         deployments.use_limits(self.settings.limits)
-        if self.settings.auth.mode == "password":
+        auth = self.settings.auth
+        if auth.mode == "password" and not auth.user and not auth.open_to_private:
             self.first_password = await self.database.write(
                 lambda c: accounts.ensure_admin(c, time.time()), durable=True
             )
@@ -193,7 +196,7 @@ class Service:
         )
         config = uvicorn.Config(
             web.build(shell),
-            http="httptools",
+            http=guarded(HttpToolsProtocol),
             loop="none",
             lifespan="off",
             log_config=None,
@@ -211,6 +214,7 @@ class Service:
 
     async def stop(self) -> None:
         """End everything, the web first; what is queued for the database is still written."""
+        self.bus.say("stop")  # open pages end their streams
         if self._server is not None:
             self._server.should_exit = True
         tasks = [*self._tasks, *([self._gaps] if self._gaps else [])]

@@ -81,6 +81,11 @@ class Runner:
             for aside in self._asides:
                 aside.cancel()
 
+    @property
+    def confirmed(self) -> bool:
+        """True when the broker has seen all that the device said at QoS 1, its subscriptions before that included."""
+        return self._connection is None or self._connection.confirmed
+
     def cut(self) -> None:
         """Break its TCP connection, as a bad access point does."""
         if self._connection:

@@ -1,4 +1,4 @@
-"""One MQTT connection, and a session that keeps one up; the only user of the MQTT library.
+"""One MQTT connection, from CONNACK to its end; the only user of the MQTT library.
 
 Rule: nothing is ever sent twice. Sessions are clean, each connection is a new client, and what the library would keep
 for sending again is not kept at all (`_Unrepeatable`): an image that was cut off is never repeated by itself.
@@ -9,62 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import ssl
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv311
 from gmqtt.storage import PersistentStorage
 
-from homie_ota.errors import Unreachable, WrongUse
+from homie_ota.errors import Unreachable
 from homie_ota.model import Publish
+from homie_ota.mqtt.address import Broker
 
-log = logging.getLogger(__name__)
 logging.getLogger("gmqtt").setLevel(
     logging.ERROR
 )  # its INFO and WARNING say what `lost` says, once a connection
 
 OnMessage = Callable[[str, bytes, int, bool], None]
 """(topic, payload, qos, retain flag); called synchronously for every message, so it has to be quick."""
-
-MAX_PAYLOAD = 8 * 1024 * 1024
-FIRST_RETRY, LAST_RETRY = 0.5, 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where a broker is and who we are there; `tls` uses the system's certificates unless `ca_file` is given."""
-
-    host: str
-    port: int = 1883
-    username: str = ""
-    password: str = ""
-    tls: bool = False
-    ca_file: str = ""
-
-    @classmethod
-    def from_url(cls, url: str) -> Broker:
-        """Read `mqtt://user:pw@host:1883` or `mqtts://…`; raises WrongUse when it is neither."""
-        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
-        try:
-            port = parts.port
-        except ValueError:
-            raise WrongUse("The broker's address has no usable port; expected mqtt://host:1883.") from None
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise WrongUse(
-                "The broker's address should look like mqtt://user:password@host:1883 or mqtts://host."
-            )
-        tls = parts.scheme == "mqtts"
-        username, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return cls(parts.hostname, port or (8883 if tls else 1883), username, password, tls)
-
-    def __str__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
 
 class NotSent(Unreachable):
@@ -77,12 +40,15 @@ class _Unrepeatable(PersistentStorage):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.waiting: dict[int, asyncio.Future[None]] = {}
+        self.unconfirmed: set[int] = set()
         self.last_mid = 0
 
     def push_message(self, mid: int, raw_package: bytes) -> None:  # noqa: ARG002 - not kept, by intent
         self.last_mid = mid
+        self.unconfirmed.add(mid)
 
     def remove_message_by_mid(self, mid: int) -> None:
+        self.unconfirmed.discard(mid)
         future = self.waiting.pop(mid, None)
         if future is not None and not future.done():
             future.set_result(None)
@@ -155,6 +121,11 @@ class Connection:
         )
         self.lost.set()
 
+    @property
+    def confirmed(self) -> bool:
+        """True when the broker has confirmed every QoS 1 message so far, and so has seen all that went before."""
+        return not self._storage.unconfirmed
+
     def subscribe(self, filters: Iterable[str], qos: int = 0) -> None:
         """Subscribe, a hundred filters a packet; retained messages follow by themselves."""
         for some in _hundreds(filters):
@@ -185,10 +156,19 @@ class Connection:
             await future
 
     async def close(self) -> None:
-        """End with a DISCONNECT, so that no will is published."""
+        """End with a DISCONNECT, so that no will is published; what was sent before it arrives."""
+        inner = self._client._connection  # noqa: SLF001
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2):
-                await self._client.disconnect()
+                # To close while a PUBACK is under way resets the connection, and the broker forgets what it had not
+                # read yet: the last words, and the DISCONNECT with them. So the broker is the one to hang up.
+                while not self.confirmed and not self.lost.is_set():  # noqa: ASYNC110 - the library has no event for it
+                    await asyncio.sleep(0.002)
+                inner.send_disconnect()
+                await self.lost.wait()
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(1):
+                await inner.close()
         self.lost.set()
 
     def abort(self) -> None:
@@ -242,83 +222,3 @@ def _unpacked(on_message: OnMessage) -> Callable[..., None]:
 
 def _context(broker: Broker) -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=broker.ca_file or None) if broker.tls else False
-
-
-class Session:
-    """Keeps one connection up: connects, calls `on_connect`, and again with backoff and jitter after each loss.
-
-    `connected_since` and `lost_since` (the loop's clock, None when not so) let pages say how old the picture is.
-    """
-
-    def __init__(
-        self,
-        broker: Broker,
-        *,
-        client_id: str,
-        on_message: OnMessage,
-        on_connect: Callable[[], None],
-        on_lost: Callable[[], None] = lambda: None,
-        will: Publish | None = None,
-    ) -> None:
-        self.broker = broker
-        self._client_id, self._will = client_id, will
-        self._on_message, self._on_connect, self._on_lost = on_message, on_connect, on_lost
-        self._connection: Connection | None = None
-        self._delivering = asyncio.Lock()
-        self.last_error = ""
-
-    @property
-    def connected(self) -> bool:
-        """True between a CONNACK and the loss of that connection."""
-        return self._connection is not None and not self._connection.lost.is_set()
-
-    def _live(self) -> Connection:
-        if self._connection is None or self._connection.lost.is_set():
-            raise NotSent(f"Not connected to the broker {self.broker}; nothing was sent.")
-        return self._connection
-
-    async def run(self) -> None:
-        """Stay connected until cancelled."""
-        pause = FIRST_RETRY
-        while True:
-            try:
-                self._connection = await self._open()
-                pause = FIRST_RETRY
-                self._on_connect()
-                await self._connection.lost.wait()
-                self.last_error = f"The broker {self.broker} closed the connection."
-            except Unreachable as error:
-                self.last_error = str(error)
-            except asyncio.CancelledError:
-                await self._end()
-                raise
-            log.warning("%s Next attempt in %.1f s.", self.last_error, pause)
-            self._on_lost()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, LAST_RETRY)
-
-    async def _open(self) -> Connection:
-        return await Connection.open(
-            self.broker, client_id=self._client_id, on_message=self._on_message, will=self._will, keepalive=30
-        )
-
-    async def _end(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-
-    def subscribe(self, filters: Iterable[str]) -> None:
-        """Subscribe at QoS 0: a default mosquitto drops retained messages at QoS 1 (design, decision 13)."""
-        self._live().subscribe(filters)
-
-    def unsubscribe(self, filters: Iterable[str]) -> None:
-        """Forget filters, so that a later subscription brings their retained messages again."""
-        self._live().unsubscribe(filters)
-
-    def send(self, message: Publish) -> None:
-        """Send without waiting; for small messages only."""
-        self._live().send(message)
-
-    async def deliver(self, message: Publish) -> None:
-        """Send and wait for the PUBACK, one message after another, so that no buffer holds more than one image."""
-        async with self._delivering:
-            await self._live().deliver(message)
