@@ -166,3 +166,46 @@ def test_an_address_that_is_none_is_refused_with_an_example(url: str) -> None:
 
 def test_a_broker_is_shown_without_its_password() -> None:
     assert str(Broker.from_url("mqtt://me:secret@host")) == "mqtt://host:1883"
+
+
+async def test_a_message_that_cannot_be_taken_in_does_not_end_the_reading(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[bytes] = []
+
+    def stumble(_topic: str, payload: bytes, _qos: int, _retain: bool) -> None:
+        if payload == b"bad":
+            raise ValueError("no such thing")
+        heard.append(payload)
+
+    listener = await Connection.open(
+        Broker(mosquitto.host, mosquitto.port), client_id="l", on_message=stumble
+    )
+    listener.subscribe(["t/+"])
+    sender = await open_to(mosquitto, "sender", Ear())
+    await asyncio.sleep(0.1)
+    for payload in (b"bad", b"good"):
+        await sender.deliver(Publish("t/x", payload, qos=1))
+    await until(lambda: heard == [b"good"])
+    assert "could not be taken in" in caplog.text
+    await listener.close()
+    await sender.close()
+
+
+async def test_the_last_words_before_a_disconnect_arrive_whatever_is_still_unconfirmed(
+    mosquitto: Mosquitto,
+) -> None:
+    ear = Ear()
+    watcher = await open_to(mosquitto, "watcher", ear)
+    watcher.subscribe(["+/state"])
+    await asyncio.sleep(0.1)
+    for number in range(20):
+        leaving = await open_to(
+            mosquitto, "leaving", Ear(), will=Publish(f"{number}/state", b"lost", 1, False)
+        )
+        for count in range(5):
+            leaving.send(Publish(f"{number}/stats", str(count).encode(), qos=1))
+        leaving.send(Publish(f"{number}/state", b"sleeping", qos=1))
+        await leaving.close()
+    assert {payload for _, payload, *_ in await ear.wait(20)} == {b"sleeping"}
+    await watcher.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -171,6 +172,28 @@ async def test_ten_thousand_devices_on_an_unconfigured_mosquitto_are_complete_ho
         await asyncio.sleep(1.2)  # readings are written once a second
         await engine.written()
         assert await holes(engine, count) == []
+
+
+async def test_what_a_broker_drops_is_read_again_device_by_device(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """Of the first answer every fifth message is lost, and all that is ever said of one device."""
+    sender = await publisher(mosquitto)
+    await announce(sender, 300)
+    engine = Engine(tmp_path / "engine", broker_of(mosquitto))
+    receive, numbers = engine.ingest.receive, itertools.count()
+
+    def lossy(topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        lost = next(numbers) % 5 == 0 or "/s7/" in topic
+        if not (lost and engine.ingest.reread.bursting and retain):
+            receive(topic, payload, qos, retain)
+
+    engine.session._on_message = lossy
+    async with engine:
+        await engine.written()
+        assert engine.ingest.reread.reread_devices > 200
+        assert await holes(engine, 300) == []
+    await sender.close()
 
 
 async def test_values_and_names_survive_a_restart_even_when_the_broker_has_forgotten_them(

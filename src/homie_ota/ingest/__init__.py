@@ -181,7 +181,7 @@ class Ingest:
         for known in dirty:
             batch.add_row(known, self.fleet, self.identity)
         self._held_values.update(dirty)
-        if now >= self._readings_due:
+        if now >= self._readings_due or not self.reread.complete:
             self._readings_due = now + READINGS_EVERY
             for known in self._held_values:
                 batch.add_readings(known, self.identity)

@@ -20,8 +20,8 @@ from homie_ota.homie import generation, missing, reread
 from homie_ota.model import Address, Publish
 from homie_ota.mqtt import Session
 
-DISCOVERY = ("$state", "$online", "$homie", "$fwname", "$fw/name")
-"""One of these every device of every generation publishes."""
+DISCOVERY = ("$state", "$online")
+"""One of these every device of every generation publishes; what else it lacks then shows as holes."""
 
 WINDOW = 100
 """Devices read again at the same time: about 20 topics each, far below the 1,000 messages that a broker queues."""

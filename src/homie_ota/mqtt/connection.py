@@ -22,9 +22,13 @@ from homie_ota.errors import Unreachable
 from homie_ota.model import Publish
 from homie_ota.mqtt.address import Broker
 
+log = logging.getLogger(__name__)
 logging.getLogger("gmqtt").setLevel(
     logging.ERROR
 )  # its INFO and WARNING say what `lost` says, once a connection
+
+READ_AHEAD = 64 * 1024 * 1024
+"""Bytes that may wait to be taken in; an inventory of 200,000 messages has 14 MB."""
 
 OnMessage = Callable[[str, bytes, int, bool], None]
 """(topic, payload, qos, retain flag); called synchronously for every message, so it has to be quick."""
@@ -113,6 +117,7 @@ class Connection:
             connection.abort()
             raise Unreachable(f"The broker {broker} cannot be used: {error}") from None
         _take_the_short_way(client, on_message)
+        _read_ahead(client)
         return connection
 
     def _gone(self, _client: Any, _packet: Any, _exc: Any = None) -> None:
@@ -180,6 +185,23 @@ class Connection:
         self.lost.set()
 
 
+def _read_ahead(client: _Client) -> None:
+    """Empty the socket before the messages in hand are looked at, up to READ_AHEAD bytes.
+
+    A default mosquitto drops what does not fit into the socket's buffers, so those must not fill up while we think.
+    """
+    protocol = client._connection._protocol  # noqa: SLF001
+    protocol._stream_reader._limit = READ_AHEAD // 2  # noqa: SLF001 - it stops reading at twice the limit
+    read = protocol.read
+
+    async def after_a_look_at_the_socket(n: int = -1) -> bytes:
+        await asyncio.sleep(0)
+        data: bytes = await read(n)
+        return data
+
+    protocol.read = after_a_look_at_the_socket
+
+
 def _hundreds(filters: Iterable[str]) -> Iterator[list[str]]:
     wanted = list(filters)
     for start in range(0, len(wanted), 100):
@@ -207,7 +229,11 @@ def _take_the_short_way(client: _Client, on_message: OnMessage) -> None:
         except UnicodeDecodeError:
             return  # not UTF-8, so no topic of MQTT's
         connection._last_data_in = monotonic()  # noqa: SLF001 - else the library takes the connection for dead
-        on_message(topic, body[end:], 0, bool(command & 1))
+        try:
+            on_message(topic, body[end:], 0, bool(command & 1))
+        except Exception:
+            # Let out, it would end the library's reading while the connection still counts as up.
+            log.exception("A message on %.200r could not be taken in.", topic)
 
     connection.put_package = put_package
 

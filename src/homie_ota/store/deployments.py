@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.model import ACTIVE, ENDED, Deployment, DeploymentState
+from homie_ota.model import ACTIVE, Deployment, DeploymentState
 from homie_ota.rollout import lifecycle
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
@@ -25,6 +25,9 @@ from homie_ota.store.tables import deployment, ota_token
 
 LIMITS: dict[str, float] = {"offered": 90.0, "transferring": 120.0, "rebooting": 240.0, "verifying": 180.0}
 """Seconds without news before a state ends, by state; settings may change them (`use_limits`)."""
+
+FEW = 500
+"""So many devices are named in a statement; for more it is quicker to look at every open deployment."""
 
 _FIELDS = {field.name for field in dataclasses.fields(Deployment)}
 _COLUMNS = [column for column in deployment.columns if column.name in _FIELDS]
@@ -83,18 +86,24 @@ def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int,
     That is the active one that was offered, or the latest failed one as long as no other image was offered since: a
     late success still wins.
     """
-    found: dict[int, Deployment] = {}
-    for row in _of_devices(connection, device_pks, deployment.c.offered_at.is_not(None)):
-        found[row.device_pk] = row  # a later offer replaces an earlier one
-    return {pk: each for pk, each in found.items() if each.state not in ENDED - {DeploymentState.FAILED}}
+    later = deployment.alias("later")
+    offered_later = sa.exists().where(
+        later.c.device_pk == deployment.c.device_pk,
+        later.c.id > deployment.c.id,
+        later.c.offered_at.is_not(None),
+    )
+    is_open = deployment.c.state.in_([*ACTIVE, DeploymentState.FAILED]) & deployment.c.offered_at.is_not(None)
+    found = _of_devices(connection, device_pks, is_open & ~offered_later)
+    return {each.device_pk: each for each in found}
 
 
 def _of_devices(connection: Connection, device_pks: Sequence[int], also: Any) -> Iterator[Deployment]:
-    """Deployments of these devices, oldest first, a few hundred devices a statement."""
-    for start in range(0, len(device_pks), 500):
-        wanted = deployment.c.device_pk.in_(list(device_pks[start : start + 500]))
-        query = sa.select(*_COLUMNS).where(wanted, also).order_by(deployment.c.id)
-        yield from map(_read, connection.execute(query).mappings())
+    """Deployments of these devices that are `also` so, oldest first."""
+    query = sa.select(*_COLUMNS).where(also).order_by(deployment.c.id)
+    if len(device_pks) <= FEW:
+        query = query.where(deployment.c.device_pk.in_(list(device_pks)))
+    wanted = frozenset(device_pks)
+    yield from (_read(row) for row in connection.execute(query).mappings() if row["device_pk"] in wanted)
 
 
 def queued_of(connection: Connection, device_pks: Sequence[int]) -> list[Deployment]:

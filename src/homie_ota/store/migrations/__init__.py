@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from homie_ota.errors import HomieOtaError
+from homie_ota.store.tables import metadata
 
 HEAD = "0001"
 _VERSIONS = Path(__file__).parent / "versions"
@@ -20,16 +21,19 @@ _VERSIONS = Path(__file__).parent / "versions"
 def upgrade(engine: Engine) -> None:
     """Run the migrations that are missing, in one transaction; raises HomieOtaError when the database is newer."""
     with engine.begin() as connection:
-        if _current(connection) == HEAD:
+        found = _current(connection)
+        if found == HEAD:
+            return
+        if not found:
+            _make(connection)
             return
         known = {path.stem.split("_")[0] for path in _VERSIONS.glob("0*.py")}
-        found = _current(connection)
         if found and found not in known:
             raise HomieOtaError(
                 f"The database has schema {found}; this version of homie-ota knows schemas up to {HEAD}. "
                 "Install the newer homie-ota again, or restore the backup from before its first start."
             )
-        _run(connection)
+        run_all(connection)
 
 
 def _current(connection: Connection) -> str:
@@ -38,7 +42,15 @@ def _current(connection: Connection) -> str:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-def _run(connection: Connection) -> None:
+def _make(connection: Connection) -> None:
+    """A new database gets today's tables at once; that the migrations lead to the same ones is tested."""
+    metadata.create_all(connection)
+    connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": HEAD})
+
+
+def run_all(connection: Connection) -> None:
+    """Run every migration that is missing, from whatever version the database has."""
     from alembic import command
     from alembic.config import Config
 
