@@ -10,7 +10,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from homie_ota.config import Settings
+from homie_ota.config import LogSettings, Settings
+from homie_ota.service import logs
 from homie_ota.service.running import Service
 
 __all__ = ["Service", "demo", "run_loop", "say_hello", "serve", "stop_signal"]
@@ -18,12 +19,15 @@ __all__ = ["Service", "demo", "run_loop", "say_hello", "serve", "stop_signal"]
 
 def serve(settings: Settings, *, embedded: str | None = None) -> int:
     """Run the server until SIGINT or SIGTERM; returns the exit status."""
+    logs.start(settings.log)
     return run_loop(_until_signalled(Service(settings, embedded=embedded)))
 
 
 def demo(devices: int, port: int, data: Path | None = None) -> int:
     """Run broker, server and a virtual fleet on loopback until Ctrl-C; returns the exit status."""
     from homie_ota.service.demo import run_demo
+
+    logs.start(LogSettings(level="warning"))
 
     async def until_signalled() -> int:
         return await run_demo(devices, port, data, stop_signal())

@@ -180,7 +180,18 @@ class Service:
             devices=len(fleet),
             refused={what: count for what, count in _refused(fleet).items() if count},
             dropped=self.ingest.reread.dropped or 0,
+            welcome=self._welcome(),
         )
+
+    def _welcome(self) -> tuple[tuple[str, str], ...]:
+        """What has to stand in a device's configuration, for the page of the first run."""
+        said = [("firmware over HTTP (Homie 1.5)", f"{self.public_url}{self.settings.ota.path}")]
+        if self.broker is not None:
+            host = own_address(self.broker.host)
+            said = [("broker", host), ("port", str(self.broker.port)), *said]
+            if self.broker.username:
+                said[2:2] = [("user", self.broker.username), ("password", self.broker.password)]
+        return tuple(said)
 
     async def forget(self, pk: int) -> int:
         """Clear a device's retained topics on the broker, then its rows; returns how many topics were cleared."""

@@ -18,7 +18,8 @@ from homie_ota.store.images import ImageFiles
 class BrokerStatus:
     """How the connection to the broker is: `since` is the time of the last change, `refused` counts what caps cut off.
 
-    `dropped` are messages that the broker says it dropped.
+    `dropped` are messages that the broker says it dropped. `welcome` is what a device has to be told to come here:
+    pairs of a word and its value, shown while there is no device.
     """
 
     connected: bool = False
@@ -28,6 +29,7 @@ class BrokerStatus:
     devices: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
+    welcome: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
