@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homie_ota.config import LogSettings
+from homie_ota.config.sections import LogSettings
 from homie_ota.errors import WrongUse
 from homie_ota.service import logs
 

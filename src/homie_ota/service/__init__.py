@@ -10,7 +10,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from homie_ota.config import LogSettings, Settings
+from homie_ota.config import Settings
+from homie_ota.config.sections import LogSettings
 from homie_ota.service import logs
 from homie_ota.service.running import Service
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from logging.handlers import WatchedFileHandler
 
-from homie_ota.config import LogSettings
+from homie_ota.config.sections import LogSettings
 from homie_ota.errors import WrongUse
 
 LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
