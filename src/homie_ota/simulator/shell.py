@@ -78,8 +78,13 @@ class VirtualFleet:
     async def all_ready(self, seconds: float = 30.0) -> None:
         """Wait until every device is ready, asleep or gone; raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while not all(_is_settled(each) for each in self):  # noqa: ASYNC110 - devices know no events
+            while not all(self._is_settled(each) for each in self):  # noqa: ASYNC110 - devices know no events
                 await asyncio.sleep(_LOOK_AGAIN)
+
+    def _is_settled(self, device: VirtualDevice) -> bool:
+        # Ready for itself is not enough: until the broker has its subscription, what is sent to it is lost.
+        runner = self._runners.get(device.identity.device_id)
+        return _is_settled(device) and (runner is None or runner.confirmed)
 
     # --- what a person can do to a device -------------------------------------------------------------------------
 
