@@ -332,6 +332,22 @@ def test_a_one_device_address_is_good_for_a_short_time_and_one_attempt(world: Wo
     assert world.client().get("/ota/i/guessed").status_code == 403
 
 
+@pytest.mark.parametrize("end", ["its time is over", "its attempt has ended"])
+def test_an_address_does_not_live_on_because_somebody_keeps_asking(world: World, end: str) -> None:
+    world.now = began = time.time()
+    path, _, attempt = one_device_address(world, lifetime=3.0 if end == "its time is over" else 60.0)
+    client = world.client()
+    answers = []
+    for half_seconds in range(10):
+        world.now = began + half_seconds / 2
+        if half_seconds == 6 and end == "its attempt has ended":
+            rebooting = world.deployment(attempt.id)
+            world.write(lambda c: deployments.advance(c, rebooting, Event.EXPIRE, now=began + 3.0))  # noqa: B023
+        answers.append(client.get(path).status_code)
+    assert answers[:6] == [200] * 6
+    assert answers[-1] == 403
+
+
 # --- Slow, broken, many -------------------------------------------------------------------------------------------
 
 

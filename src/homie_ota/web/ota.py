@@ -114,9 +114,7 @@ class Endpoint:
     async def by_token(self, request: Request) -> ASGIApp:
         """`GET /ota/i/<token>`: one image for one device, for a short time; with Range."""
         word, now = request.url.path.rpartition("/")[2], self._shell.clock()
-        found = self._opened.get(word, now) or await self._shell.database.read(
-            lambda conn: _open(conn, word, now)
-        )
+        found = await self._lookup(word, now)
         if found is None:
             return _refuse(403, "This address is not good any more: it is for one device and one attempt.")
         attempt, firmware = found
@@ -126,11 +124,20 @@ class Endpoint:
             return _refuse(416, "There are fewer bytes than that.", **outside)
         if request.method == "GET" and attempt.state is DeploymentState.OFFERED:
             attempt = await self._accept(attempt)
-        if attempt.state is DeploymentState.REBOOTING:  # the image has left once: nothing moves any more
-            self._opened.put(word, (attempt, firmware), now)
         return await transfer.image(
             self._shell, firmware, attempt, wanted, headers={"Accept-Ranges": "bytes"}
         )
+
+    async def _lookup(self, word: str, now: float) -> tuple[Deployment, Firmware] | None:
+        """What an address opens; never older than a moment, or one who keeps asking would keep it alive."""
+        found = self._opened.get(word, now)
+        if found is None:
+            found = await self._shell.database.read(lambda conn: _open(conn, word, now))
+            if (
+                found and found[0].state is DeploymentState.REBOOTING
+            ):  # it has left once: nothing moves any more
+                self._opened.put(word, found, now)
+        return found
 
     async def _accept(self, attempt: Deployment) -> Deployment:
         """Note that the device has come for its image; it may come for further parts."""
