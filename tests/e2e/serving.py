@@ -1,0 +1,256 @@
+"""`homie-ota serve` as a process of its own: started on a free port, proven to be ours, spoken to over HTTP.
+
+Rule: a test knows of the server what anybody else knows of it: its answers, its log, and what it says to the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+from homie_ota.model import Publish
+from homie_ota.mqtt import Broker, Connection
+from homie_ota.simulator.fleet import FleetOptions
+from homie_ota.simulator.shell import VirtualFleet
+from homie_ota.simulator.values import OtaServer, Timing
+from servers import BrokerAt, Child, Mosquitto, find_program, unused_port
+
+API = "/api/v1"
+ENDED = ("succeeded", "failed", "cancelled")
+PATIENCE = 40.0
+"""Seconds that a busy machine may take for what needs one; a test that waits so long has failed."""
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The environment of a server: nothing of this machine's own settings, and these (`http__host="…"`)."""
+    ours = ("HOMIE_OTA_", "INIFILE", "LOGFILE")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return plain | {f"HOMIE_OTA_{name.upper()}": value for name, value in settings.items()}
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line `homie-ota …` of this interpreter."""
+    return [sys.executable, "-m", "homie_ota", *arguments]
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `homie-ota …` in a folder until it ends by itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(
+        command(*arguments), cwd=folder, env=environment(**settings), capture_output=True, text=True, check=False,
+        timeout=PATIENCE,
+    )  # fmt: skip
+
+
+def curl(*arguments: str) -> tuple[int, str]:
+    """What curl got: status and text."""
+    program = find_program("curl", package="curl")
+    done = subprocess.run(
+        [program, "-q", "-sS", "--noproxy", "*", "-w", "\n%{http_code}", *arguments],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    text, _, status = done.stdout.rpartition("\n")
+    return int(status or 0), text
+
+
+class Server(Child):
+    """One server with its data in `folder`; start, kill and start again keep data and port."""
+
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
+        super().__init__(folder, unused_port())
+        folder.mkdir(parents=True, exist_ok=True)
+        self.options, self.settings = options, settings
+        self.url = f"http://{self.host}:{self.port}"
+        self.before: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until its pages answer."""
+        options = () if "--port" in self.options else ("--port", str(self.port))
+        where = () if "--data" in self.options else ("--data", str(self.folder / "data"))
+        self.launch(
+            command("serve", *where, *options, *self.options),
+            cwd=self.folder, env=environment(**self.settings), preexec_fn=self.before,
+        )  # fmt: skip
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE) as client:
+            assert client.get("/healthz").status_code == 200, self.log
+
+    async def up(self) -> Server:
+        """Start it without holding up the devices that live in this process."""
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def down(self) -> None:
+        await asyncio.to_thread(self.stop)
+
+    # --- over HTTP
+
+    async def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=PATIENCE) as client:
+            return await client.request(method, path, **given)
+
+    async def get(self, path: str) -> Any:
+        answer = await self.ask("GET", API + path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def upload(
+        self, image: bytes, name: str = "", version: str = "", description: str = ""
+    ) -> dict[str, Any]:
+        """Store an image; what the API says of it."""
+        fields = {"name": name, "version": version, "description": description}
+        answer = await self.ask(
+            "POST",
+            f"{API}/firmware",
+            data={k: v for k, v in fields.items() if v},
+            files={"upload": ("x.bin", image)},
+        )
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def try_order(self, device: str, firmware: dict[str, Any], override: str = "") -> httpx.Response:
+        body = {"device": device, "firmware": firmware["sha256"], "override": override}
+        return await self.ask("POST", f"{API}/deployments", json=body)
+
+    async def order(self, device: str, firmware: dict[str, Any]) -> int:
+        """Order an update; its number."""
+        answer = await self.try_order(device, firmware)
+        assert answer.status_code == 202, answer.text
+        return int(answer.json()["id"])
+
+    async def deployment(self, number: int) -> dict[str, Any]:
+        found: dict[str, Any] = await self.get(f"/deployments/{number}")
+        return found
+
+    async def deployments(self, device: str = "") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.get(f"/deployments?device={device}"))["items"]
+        return found
+
+    async def reach(self, number: int, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
+        """Wait until the deployment is in one of these states (without any: has ended)."""
+        deadline = time.monotonic() + seconds
+        while (found := await self.deployment(number))["state"] not in (states or ENDED):
+            assert time.monotonic() < deadline, f"{self.story(found)}\n{self.log}"
+            await asyncio.sleep(0.02)
+        return found
+
+    async def succeed(self, number: int) -> dict[str, Any]:
+        """Wait until the deployment has ended, as a success."""
+        found = await self.reach(number)
+        assert found["state"] == "succeeded", f"{found['reason']} {self.story(found)}\n{self.log}"
+        return found
+
+    async def device(self, device_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.get(f"/devices/{device_id}")
+        return found
+
+    async def sees(self, device_id: str, state: str = "ready", version: str = "") -> dict[str, Any]:
+        """Wait until a device is known, in this state and, if said, runs this version."""
+
+        async def so() -> bool:
+            answer = await self.ask("GET", f"{API}/devices/{device_id}")
+            if answer.status_code != 200:
+                return False
+            found: dict[str, Any] = answer.json()
+            running = str(found["firmware"]["version"])
+            return str(found["state"]) == state and version in ("", running)
+
+        await until(so, f"{device_id} is {state} {version}")
+        return await self.device(device_id)
+
+    async def health(self) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.ask("GET", "/healthz")).json()
+        return found
+
+    async def is_connected(self) -> None:
+        """Wait until it has its broker."""
+
+        async def so() -> bool:
+            return str((await self.health())["status"]) == "ok"
+
+        await until(so, "the server is connected to its broker")
+
+    @staticmethod
+    def story(deployment: dict[str, Any]) -> list[str]:
+        """The states that a deployment went through."""
+        return [each["data"]["state"] for each in deployment["events"] if "state" in each["data"]]
+
+
+async def until(true: Callable[[], Any], word: str, seconds: float = PATIENCE) -> None:
+    """Wait until something is so; `true` may be a coroutine function."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = true()
+        if await found if asyncio.iscoroutine(found) else found:
+            return
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {word}"
+        await asyncio.sleep(0.02)
+
+
+# --- devices -------------------------------------------------------------------------------------------------------
+
+FAST = Timing(reboot=2.0, reconnect=0.5, interval=30.0)
+
+
+def fleet_of(
+    mqtt: str, generation: str, *, server: OtaServer | None = None, devices: int = 1, timing: Timing = FAST,
+    rate: float = 200_000, faults: Mapping[str, int] | None = None,
+) -> VirtualFleet:  # fmt: skip
+    """Devices of one generation, twenty times as fast as real ones."""
+    return VirtualFleet(
+        FleetOptions(
+            mqtt=mqtt, devices=devices, mix={generation: 1}, faults=faults or {}, timing=timing, speed=20.0,
+            readings_every=0, rate=rate, server=server or OtaServer(),
+        )
+    )  # fmt: skip
+
+
+def first(fleet: VirtualFleet) -> tuple[str, str]:
+    """The id of the first device and the kind of thing it is, which names its firmware."""
+    device_id = next(iter(fleet)).identity.device_id
+    return device_id, device_id.split("-")[1]
+
+
+# --- the broker, looked at from beside ------------------------------------------------------------------------------
+
+
+class Heard(NamedTuple):
+    """One message on the broker."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+@asynccontextmanager
+async def listening(broker: BrokerAt, *filters: str) -> AsyncIterator[list[Heard]]:
+    """Every message that passes the broker meanwhile on these filters, after what is retained there."""
+    heard: list[Heard] = []
+
+    def hear(topic: str, payload: bytes, _qos: int, retain: bool) -> None:
+        heard.append(Heard(topic, payload, retain))
+
+    connection = await Connection.open(Broker(broker.host, broker.port), client_id="ear", on_message=hear)
+    try:
+        connection.subscribe([*filters, "e2e/mark"])
+        # A broker queues what is retained while it answers the subscription: what comes after is news.
+        await connection.deliver(Publish("e2e/mark", b"", qos=1, retain=False))
+        await until(lambda: any(each.topic == "e2e/mark" for each in heard), "the ear hears itself")
+        yield heard
+    finally:
+        await connection.close()
+
+
+async def retained(broker: Mosquitto, *filters: str) -> dict[str, bytes]:
+    """What the broker keeps on these filters."""
+    async with listening(broker, *filters) as heard:
+        return {each.topic: each.payload for each in heard if each.retain}
