@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from homie_ota.config import load
+from homie_ota.fleet import KnownDevice
 from homie_ota.ingest import Ingest, reread
 from homie_ota.mqtt import OnMessage
 from homie_ota.service import Service, run_loop, stop_signal
@@ -35,10 +36,14 @@ def _say(**about: Any) -> None:
     sys.stdout.flush()
 
 
+async def _nothing() -> list[KnownDevice]:
+    return []
+
+
 def _fill_no_gaps(ingest: Ingest) -> None:
     """Take what the subscriptions bring, and read nothing again."""
     reread.DISCOVERY = ()  # type: ignore[assignment]
-    ingest.reread._worth_reading = list  # type: ignore[method-assign]  # noqa: SLF001 - only to see what it is worth
+    ingest.reread._worth_reading = _nothing  # type: ignore[method-assign]  # noqa: SLF001 - only to see what it is worth
 
 
 async def _main(about: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ Rule: 1.5 writes `id:type`, 2.x `p:settable` and `led[1-3]:settable`, 3.x `light
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_ITEMS = 500
@@ -23,11 +24,12 @@ class Listed(NamedTuple):
         return self.mark == "settable"
 
 
-def entries(announced: str) -> list[Listed]:
+@lru_cache(maxsize=4096)  # a fleet announces the same few lists again and again
+def entries(announced: str) -> tuple[Listed, ...]:
     """The entries of a list as announced, in its order."""
     if not announced:
-        return []
-    return [_entry(item) for item in announced.split(",", MAX_ITEMS)[:MAX_ITEMS] if item.strip(" :[]")]
+        return ()
+    return tuple(_entry(item) for item in announced.split(",", MAX_ITEMS)[:MAX_ITEMS] if item.strip(" :[]"))
 
 
 def _entry(item: str) -> Listed:

@@ -201,6 +201,7 @@ class Ingest:
         for known in self.fleet.devices:
             if known.pk is not None and not known.heard & STATE_BIT:
                 self.fleet.apply(StateSeen(known.address, State.UNKNOWN, True), before)
+        self._readings_due = 0.0
         self._something.set()
 
     async def forget(self, session: Session, pk: int) -> int:

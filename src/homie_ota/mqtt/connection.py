@@ -16,6 +16,7 @@ from typing import Any
 
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.package import Package
 from gmqtt.storage import PersistentStorage
 
 from homie_ota.errors import Unreachable
@@ -209,33 +210,60 @@ def _hundreds(filters: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _take_the_short_way(client: _Client, on_message: OnMessage) -> None:
-    """Hand QoS 0 messages straight to `on_message`.
+    """Cut the stream into packets here, and hand QoS 0 messages straight to `on_message`.
 
-    The library's own way logs each three times, makes a dict of properties that 3.1.1 does not have, and asks whether
-    the callback is a coroutine: 8 of the 14 µs that a message took. Speed is correctness here: what we do not read in
-    time a default mosquitto drops (design, decision 2).
+    The library's own way makes an object of each packet, logs it three times, makes a dict of properties that 3.1.1
+    does not have, and asks whether the callback is a coroutine: 10 of the 14 µs that a message took. Speed is
+    correctness here: what we do not read in time a default mosquitto drops (design, decision 2).
     """
     connection = client._connection  # noqa: SLF001
-    long_way = connection.put_package
+    put_package = connection.put_package
 
-    def put_package(package: Any) -> None:
-        command, body = package.cmd, package.data
-        if command & 0xF6 != 0x30 or len(body) < 2:  # not a PUBLISH, or not at QoS 0
-            long_way(package)
-            return
-        end = 2 + (body[0] << 8) + body[1]
-        try:
-            topic = body[2:end].decode()
-        except UnicodeDecodeError:
-            return  # not UTF-8, so no topic of MQTT's
+    def read_packets(data: bytes) -> int:
+        """Take in the whole packets of `data`; the number of bytes that they had, -1 when this is no MQTT."""
+        done, size = 0, len(data)
+        while size - done > 1:
+            length, start = data[done + 1], done + 2
+            if length > 127:
+                length, start = _long_length(data, done + 1)
+                if start <= 0:
+                    return done if start == 0 else -1
+            end = start + length
+            if end > size:
+                break
+            if data[done] & 0xF6 == 0x30 and length > 1:  # a PUBLISH at QoS 0
+                _take_in(on_message, data, start, end, bool(data[done] & 1))
+            else:
+                put_package(Package(data[done], data[start:end]))
+            done = end
         connection._last_data_in = monotonic()  # noqa: SLF001 - else the library takes the connection for dead
-        try:
-            on_message(topic, body[end:], 0, bool(command & 1))
-        except Exception:
-            # Let out, it would end the library's reading while the connection still counts as up.
-            log.exception("A message on %.200r could not be taken in.", topic)
+        return done
 
-    connection.put_package = put_package
+    connection._protocol._read_packet = read_packets  # noqa: SLF001
+
+
+def _long_length(data: bytes, at: int) -> tuple[int, int]:
+    """A remaining length of two to four bytes and where the rest begins: 0 when not all is there, -1 for nonsense."""
+    length, shift = 0, 0
+    for position in range(at, min(at + 4, len(data))):
+        length |= (data[position] & 0x7F) << shift
+        shift += 7
+        if data[position] < 128:
+            return length, position + 1
+    return 0, 0 if len(data) < at + 4 else -1
+
+
+def _take_in(on_message: OnMessage, data: bytes, start: int, end: int, retain: bool) -> None:
+    topic_end = start + 2 + (data[start] << 8) + data[start + 1]
+    try:
+        topic = data[start + 2 : topic_end].decode()
+    except UnicodeDecodeError:
+        return  # not UTF-8, so no topic of MQTT's
+    try:
+        on_message(topic, data[topic_end:end], 0, retain)
+    except Exception:
+        # Let out, it would end the library's reading while the connection still counts as up.
+        log.exception("A message on %.200r could not be taken in.", topic)
 
 
 def _unpacked(on_message: OnMessage) -> Callable[..., None]:
