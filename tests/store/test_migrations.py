@@ -59,3 +59,28 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
     with pytest.raises(HomieOtaError, match="9999"):
         database.migrate()
     database.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database " * 500, None])
+def test_a_file_that_is_no_database_is_a_sentence_that_names_it(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "homie-ota.sqlite3"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    database = Database(str(path))
+    with pytest.raises(HomieOtaError, match=r"homie-ota\.sqlite3 cannot be used: \S"):
+        database.migrate()
+    database.close()
+    assert content is None or path.read_bytes() == content
+
+
+def test_a_database_server_that_does_not_answer_is_a_sentence_without_the_password(free_port: int) -> None:
+    database = Database(f"postgresql://jo:hunter2@127.0.0.1:{free_port}/ota")
+    with pytest.raises(HomieOtaError, match=f"127.0.0.1:{free_port}/ota cannot be used") as caught:
+        database.migrate()
+    database.close()
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)

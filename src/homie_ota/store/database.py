@@ -81,8 +81,16 @@ class Database:
         self._thread.start()
 
     def migrate(self) -> None:
-        """Bring the schema to this version; raises HomieOtaError when the database is newer than the program."""
-        migrations.upgrade(self._durable)
+        """Bring the schema to this version; raises HomieOtaError when it cannot be used or is newer than we are."""
+        try:
+            migrations.upgrade(self._durable)
+        except DatabaseError as error:
+            where = self._durable.url.render_as_string().removeprefix("sqlite:///")  # without the password
+            why = " ".join(str(error.orig).split()).rstrip(".?")
+            raise HomieOtaError(
+                f"The database {where} cannot be used: {why}. Is it the right one, and may this user open it? See "
+                "[storage] of the settings."
+            ) from None
 
     def _write_loop(self) -> None:
         while True:
