@@ -230,6 +230,11 @@ WRONG = [
     ('[mqqt]\nurl = "x"', "The nearest known one is [mqtt]."),
     ("port = 1", 'The nearest known one is "port" in [http].'),
     ("http = 1", "[http]: expected a table of keys."),
+    (
+        '[storage]\ndatabase = "postgres://me@host/ota"',
+        "[storage] database: expected a path, or an address like postgresql://user:password@host/name.",
+    ),
+    ('[storage]\ndatabase = "postgresql://me@host:port/ota"', "[storage] database: expected a path, or"),
 ]
 
 
@@ -287,6 +292,7 @@ def test_secrets_are_never_shown(overrides: dict[str, dict[str, str]]) -> None:
         {"mqtt": {"pasword": "hunter2"}},
         {"mqtt": "mqtt://jo:hunter2@broker"},
         {"storage": {"database": ["hunter2"]}},
+        {"storage": {"database": "mysql://jo:hunter2@host/ota"}},
     ],
 )
 def test_secrets_are_not_repeated_in_errors(overrides: dict[str, Any], here: Path) -> None:

@@ -186,6 +186,6 @@ def _from_toml(path: Path, data: bytes) -> dict[str, Any]:
         for key in keys:
             table = values.get(section)
             given = table.get(key) if isinstance(table, dict) else None
-            if isinstance(given, str) and given and not given.startswith("postgresql://"):
+            if isinstance(given, str) and given and "://" not in given:
                 values[section][key] = str(path.parent / given)
     return values

@@ -100,6 +100,14 @@ class StorageSettings(_Section):
     firmware_dir: Path = Path("data/firmwares")
     database: Annotated[str, Field(repr=False)] = "data/homie-ota.sqlite3"
 
+    @field_validator("database")
+    @classmethod
+    def _is_a_path_or_postgresql(cls, given: str) -> str:
+        # Anything else with :// would become a path, a folder with a password in its name included.
+        if "://" in given and not _is_postgresql(given):
+            raise ValueError("a path, or an address like postgresql://user:password@host/name")
+        return given
+
     @model_validator(mode="before")
     @classmethod
     def _below_data_dir(cls, given: Any) -> Any:
@@ -111,6 +119,14 @@ class StorageSettings(_Section):
             "database": str(data_dir / "homie-ota.sqlite3"),
             **given,
         }
+
+
+def _is_postgresql(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme == "postgresql" and parts.port != 0
+    except ValueError:
+        return False
 
 
 class OtaSettings(_Section):
