@@ -19,8 +19,11 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     made: list[Server] = []
 
     def make(*options: str, **settings: str) -> Server:
-        made.append(Server(tmp_path / f"server-{len(made)}", *OPEN, *options, **settings))
-        return made[-1]
+        server = Server(tmp_path / f"server-{len(made)}", **settings)
+        here = ("--port", str(server.port), "--data", "data")
+        server.options = (*OPEN, *here, *options)
+        made.append(server)
+        return server
 
     yield make
     for server in made:

@@ -74,12 +74,12 @@ class Server(Child):
 
     def start(self) -> None:
         """Start it and wait until its pages answer."""
-        options = () if "--port" in self.options else ("--port", str(self.port))
-        where = () if "--data" in self.options else ("--data", str(self.folder / "data"))
         self.launch(
-            command("serve", *where, *options, *self.options),
-            cwd=self.folder, env=environment(**self.settings), preexec_fn=self.before,
-        )  # fmt: skip
+            command("serve", *self.options),
+            cwd=self.folder,
+            env=environment(**self.settings),
+            preexec_fn=self.before,
+        )
         with httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE) as client:
             assert client.get("/healthz").status_code == 200, self.log
 
