@@ -43,7 +43,7 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
     except ImportError:
         return asyncio.run(main)
     # A fleet is many small objects that stay: looking through them all every 700 new ones is time lost.
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 20, 50)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)
 
