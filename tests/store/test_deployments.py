@@ -162,6 +162,34 @@ def test_a_device_that_just_woke_has_a_slot_of_its_own(connection: Connection) -
     assert woken.deployment.device_pk == 2
 
 
+@pytest.mark.parametrize(
+    ("end", "came_back", "now", "may_go"),
+    [
+        (Event.EXPIRE, 1.0, 40.0, False),  # nothing more was heard: the image may still be on its way
+        (Event.EXPIRE, 35.0, 40.0, True),  # it has come back since
+        (Event.EXPIRE, 1.0, 20.0 + waiting.STILL_COMING + 1.0, True),
+        (Event.REFUSE, 1.0, 40.0, True),  # it said no
+        (Event.BREAK, 1.0, 40.0, True),  # nothing was sent
+    ],
+)
+def test_a_new_attempt_waits_while_the_image_of_a_given_up_one_may_still_come_in(
+    connection: Connection, end: Event, came_back: float, now: float, may_go: bool
+) -> None:
+    first = moved(connection, ordered(connection), Event.OFFER)
+    deployments.claim_image(connection, first.id, now=20.0)
+    deployments.advance(connection, first, end, now=30.0, reason=NOT_BACK)
+    second = ordered(connection, now=31.0)
+    add_device(connection, 1, "hall-lamp", state_since=came_back)
+    ready = waiting.next_ready(connection, 1, now)
+    assert (ready is not None) == may_go
+    add_device(connection, 2, "attic-lamp")
+    orders.order(connection, device_pk=2, sha256=LAMP.sha256, by="me", now=32.0)
+    other = waiting.next_ready(connection, 1, now)
+    assert other is not None
+    assert other.deployment.device_pk == (1 if may_go else 2), "nobody else waits for it"
+    assert second.attempt == 2
+
+
 def test_a_late_success_wins_and_takes_the_queued_next_attempt_with_it(connection: Connection) -> None:
     first = moved(connection, ordered(connection), Event.OFFER, Event.ACCEPT, Event.FLASH)
     deployments.advance(connection, first, Event.EXPIRE, now=30.0, reason=NOT_BACK)

@@ -8,12 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.model import AWAKE, Address, Deployment, DeploymentState, Firmware, Way
+from homie_ota.rollout.lifecycle import Event
 from homie_ota.store import deployments
 from homie_ota.store import firmware as firmwares
-from homie_ota.store.tables import deployment, device
+from homie_ota.store.tables import deployment, device, event
 
 BUSY = (DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING)
 """States that hold a transfer slot: until the device is back, its image may be on the air."""
+
+
+STILL_COMING = 600.0
+"""Seconds after which an image that we gave up cannot be on its way any more; some devices say nothing of it, ever."""
 
 
 class Ready(NamedTuple):
@@ -62,12 +67,32 @@ def _queued(connection: Connection, now: float, *, woken_only: bool) -> int | No
         sa.select(deployment.c.id)
         .join(device, device.c.pk == deployment.c.device_pk)
         .where(deployment.c.state == DeploymentState.QUEUED.value, device.c.state.in_(AWAKE), may_start)
+        .where(~_still_coming(now))
         .order_by(deployment.c.id)
         .limit(1)
     )
     if woken_only:
         query = query.where(device.c.state_since >= deployment.c.created_at)
     return connection.execute(query).scalar()
+
+
+def _still_coming(now: float) -> sa.Exists:
+    """Whether the device may still take in an image of an attempt that was given up.
+
+    A second image on top can damage the first (homie-ota.md rule 15), so it waits until the device has come back once;
+    that we heard nothing more is no proof that nothing more happened.
+    """
+    earlier = deployment.alias("earlier")
+    given_up = sa.exists().where(
+        event.c.deployment_id == earlier.c.id, event.c.data["event"].as_string() == Event.EXPIRE.value
+    )
+    return sa.exists().where(
+        earlier.c.device_pk == deployment.c.device_pk,
+        earlier.c.state == DeploymentState.FAILED.value,
+        earlier.c.image_at > now - STILL_COMING,
+        earlier.c.image_at >= device.c.state_since,
+        given_up,
+    )
 
 
 def _with_firmware(connection: Connection, number: int) -> Ready | None:

@@ -157,7 +157,10 @@ def waits_for(row: Row, attempt: Deployment) -> str:
     if attempt.not_before is not None:
         return f"not before {words.moment(attempt.not_before)} UTC."
     if row["state"] in ("ready", "alert"):
-        return "the device is ready; other devices are updated first."
+        return (
+            "the device is ready. Other devices are updated first; and after an attempt of which nothing more was "
+            "heard, it has to come back once, for that image may still be on its way (restart it, or wait 10 minutes)."
+        )
     return f"the device is {row['state']}. It gets the image as soon as it is ready."
 
 
