@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from homie_ota.mqtt.address import Broker
-from homie_ota.mqtt.connection import Connection, NotSent, OnMessage
+from homie_ota.mqtt.connection import Connection, NotSent
 from homie_ota.mqtt.session import Session
+from homie_ota.mqtt.stream import OnMessage
 
 __all__ = ["Broker", "Connection", "NotSent", "OnMessage", "Session"]

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from homie_ota.errors import Unreachable
 from homie_ota.model import Publish
 from homie_ota.mqtt.address import Broker
-from homie_ota.mqtt.connection import Connection, NotSent, OnMessage
+from homie_ota.mqtt.connection import Connection, NotSent
+from homie_ota.mqtt.stream import OnMessage
 
 log = logging.getLogger(__name__)
 
