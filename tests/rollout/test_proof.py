@@ -139,3 +139,11 @@ def test_a_transfer_counts_as_complete_shortly_before_its_end_since_the_last_sta
     assert is_complete(COMPLETE)
     assert not is_complete(TRANSFERRING)
     assert not is_complete(replace(COMPLETE, state=DeploymentState.OFFERED))
+
+
+@pytest.mark.parametrize(("done", "total"), [(1001, 1000), (99_999_999, 1000), (-1, 1000), (5, 10), (0, 0)])
+def test_progress_that_cannot_be_of_this_image_is_not_believed(done: int, total: int) -> None:
+    forged = StatusNews(110.0, OtaEvent.PROGRESS, done, total, "")
+    assert weigh(forged, TRANSFERRING, TARGET, Way.MQTT) is None
+    whole = StatusNews(110.0, OtaEvent.PROGRESS, 1000, 1000, "")
+    assert weigh(whole, TRANSFERRING, TARGET, Way.MQTT) == Proof(Event.PROGRESS, done=1000)

@@ -83,11 +83,16 @@ def _weigh_status(news: StatusNews, deployment: Deployment) -> Proof | None:
     event = _STATUS_EVENTS.get(news.event)
     if event is None:
         return Proof(Event.REFUSE, reasons.refused(news.event, news.detail))
-    if event is Event.PROGRESS and news.total != deployment.bytes_total:
-        return None  # another image's progress: not ours, or forged
+    if event is Event.PROGRESS and not _is_of_this_image(news, deployment):
+        return None
     if event is Event.FLASH:
         return Proof(event, done=deployment.bytes_total)
     return Proof(event, done=news.done if event is Event.PROGRESS else None)
+
+
+def _is_of_this_image(news: StatusNews, deployment: Deployment) -> bool:
+    """False for progress of another image and for what cannot be: not ours, or forged."""
+    return news.total == deployment.bytes_total and 0 <= news.done <= news.total
 
 
 def _weigh_announce(news: AnnounceNews, deployment: Deployment, target: Firmware, way: Way) -> Proof | None:
