@@ -36,6 +36,9 @@ from homie_ota.store.database import ROWS_A_BATCH, Database
 
 log = logging.getLogger(__name__)
 
+ANNOUNCING = 2.0
+"""Seconds after a device came in which its readings are written with its row: an announce is shown whole."""
+
 READINGS_EVERY = 1.0
 """Seconds between two writes of readings; what changes in between is written once."""
 
@@ -124,7 +127,9 @@ class Ingest:
     async def run(self) -> None:
         """Write batches until cancelled."""
         while True:
-            timeout = READINGS_EVERY if self._held_values else None
+            # Bounded on both sides, for a clock that jumps.
+            due = min(READINGS_EVERY, max(0.0, self._readings_due - self.clock()))
+            timeout = due if self._held_values else None
             try:
                 async with asyncio.timeout(timeout):
                     await self._something.wait()
@@ -180,12 +185,8 @@ class Ingest:
         batch = Batch(now=now, links=links)
         for known in dirty:
             batch.add_row(known, self.fleet, self.identity)
-        self._held_values.update(dirty)
-        if now >= self._readings_due or not self.reread.complete:
-            self._readings_due = now + READINGS_EVERY
-            for known in self._held_values:
-                batch.add_readings(known, self.identity)
-            self._held_values.clear()
+        for known in self._due(dirty, now):
+            batch.add_readings(known, self.identity)
         for address, each in news.items():
             if not batch.add_news(self.fleet.get(address), each, self.fleet):
                 self._news[address] = each  # its row comes with a later batch
@@ -193,6 +194,17 @@ class Ingest:
             if not batch.add_request(self.fleet.get(address), wanted):
                 self._requests[address] = wanted
         return batch
+
+    def _due(self, dirty: list[KnownDevice], now: float) -> Iterable[KnownDevice]:
+        """Whose readings are written now: everybody's once a second, at once those of a device that just came."""
+        self._held_values.update(dirty)
+        if now >= self._readings_due or not self.reread.complete:
+            self._readings_due = now + READINGS_EVERY
+            due, self._held_values = self._held_values, set()
+        else:
+            due = {each for each in dirty if now - (each.live_since or 0.0) < ANNOUNCING}
+            self._held_values -= due
+        return due
 
     async def fill_gaps(self, session: Session) -> None:
         """After (re)connecting: read again what the broker did not deliver, then say which devices it forgot."""
