@@ -66,6 +66,13 @@ def test_a_typed_reason_does_not_lift_what_can_never_work() -> None:
     assert "no-way" not in OVERRIDABLE
 
 
+def test_an_image_of_a_later_generation_warns_that_the_address_will_change() -> None:
+    old = replace(DEVICE, way=Way.HTTP, md5="", fw_version="1.0.0")
+    assert "another base topic" in " ".join(judge(old, replace(LAMP, magic=True)).warnings)
+    assert judge(old, LAMP).warnings == ()
+    assert judge(DEVICE, replace(LAMP, magic=True)).warnings == ()
+
+
 def test_another_firmware_name_is_a_warning_and_no_refusal() -> None:
     verdict = judge(replace(DEVICE, fw_name="old-lamp"), LAMP)
     assert verdict.allowed

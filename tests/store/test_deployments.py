@@ -249,6 +249,14 @@ def test_a_device_is_found_by_its_id_where_that_is_enough_and_asked_back_where_n
         devices.resolve(connection, "../../etc/passwd")
 
 
+def test_an_image_that_a_device_without_checksums_runs_is_in_use(connection: Connection) -> None:
+    assert firmwares.in_use_by(connection, LAMP.sha256) == 0
+    add_device(connection, 2, "old-lamp", base="devices/", md5="", fw_version="2.0.0", way="http")
+    assert firmwares.in_use_by(connection, LAMP.sha256) == 1
+    with pytest.raises(Conflict):
+        firmwares.delete(connection, LAMP.sha256)
+
+
 def test_a_mac_that_an_http_request_told_is_not_wiped_by_an_announce_without_one(
     connection: Connection,
 ) -> None:

@@ -153,7 +153,7 @@ def test_all_devices_of_a_name_are_updated_but_those_that_cannot(world: World) -
     assert "c cannot be updated from here" in asked.text
     done = client.post("/update-all", data={"word": form_word(asked), "firmware": firmware.sha256})
     assert (
-        "2 updates are queued, one after another; 1 devices were skipped."
+        "2 devices are queued; 1 skipped."
         in client.get(done.headers["location"]).text
     )
 

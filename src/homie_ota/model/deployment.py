@@ -29,6 +29,7 @@ class Firmware:
     uploaded_at: float = 0.0
     uploaded_by: str = ""
     warnings: tuple[str, ...] = ()
+    magic: bool = False  # it tells its name by the Homie magic, as images for Homie 2 and later do
 
 
 class DeploymentState(StrEnum):

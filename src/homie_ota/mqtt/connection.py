@@ -107,7 +107,8 @@ class Connection:
             raise Unreachable(f"The broker {broker} did not answer within {patience:g} s.") from None
         except Exception as error:  # noqa: BLE001 - the library raises OSError, its own errors and AttributeError
             connection.abort()
-            raise Unreachable(f"The broker {broker} cannot be used: {error}") from None
+            why = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+            raise Unreachable(f"The broker {broker} cannot be reached: {why}.") from None
         take_the_short_way(client, on_message)
         read_ahead(client)
         return connection

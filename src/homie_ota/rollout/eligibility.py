@@ -138,6 +138,11 @@ def _warnings(device: Candidate, firmware: Firmware) -> list[str]:
     found = list(firmware.warnings)
     if device.fw_name and device.fw_name != firmware.name:
         found.append(f"{device.device_id} runs {device.fw_name!r}; this image is {firmware.name!r}.")
+    if device.way is Way.HTTP and firmware.magic:
+        found.append(
+            f"This image is for Homie 2 or later: {device.device_id} will come back below another base topic, named by "
+            "its MAC. It stays one device with one history here; rules for its old topics elsewhere have to follow."
+        )
     if device.way is Way.URL:
         found.append("This kind of device tells no checksum: success is judged by name and version alone.")
     return found

@@ -80,12 +80,6 @@ NOT_SENT = Reason(
     "The offer did not leave the server: the broker was not connected. Nothing was sent; try again.",
     False,
 )
-UNCONFIRMED = Reason(
-    "unconfirmed",
-    "The connection to the broker was lost while the image was being sent, and it is not known how much arrived. The "
-    "image is not sent again by itself. Try again when the device is ready.",
-    False,
-)
 RUNS_IT = Reason("runs-it", "The device runs this image already.", False)
 CANCELLED = Reason("cancelled", "Taken back before it was sent.", False)
 NO_HTTP_REQUEST = Reason(

@@ -13,6 +13,7 @@ from typing import Any
 from homie_ota.config import Settings
 from homie_ota.config.sections import LogSettings
 from homie_ota.service import logs
+from homie_ota.service.places import own_address
 from homie_ota.service.running import Service
 
 __all__ = ["Service", "demo", "run_loop", "say_hello", "serve", "stop_signal"]
@@ -73,12 +74,14 @@ def say_hello(service: Service) -> None:
     lines = [f"homie-ota: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"]
     lines.append(f"devices fetch firmware from {service.public_url}{service.settings.ota.path}")
     if service.broker is not None:
-        lines.append(f"broker (our own): {service.broker.url}")
+        own = service.broker
+        lines.append(f"broker (our own): {own.url.replace('127.0.0.1', own_address(own.host))}")
     elif service.session is not None:
         lines.append(f"broker: {service.session.broker}")
     if service.first_password:
         lines.append(f"first login: user admin, password {service.first_password}")
-        lines.append("(shown only now; a new one: homie-ota user reset admin)")
+        where = service.settings.data_dir.resolve()
+        lines.append(f"(shown only now; a new one: homie-ota user reset admin --data {where})")
     lines += service.settings.notes
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -66,6 +66,7 @@ class Database:
         self.is_sqlite = not url.startswith("postgresql")
         if self.is_sqlite:
             Path(url).parent.mkdir(parents=True, exist_ok=True)
+            Path(url).touch(mode=0o600)  # it holds password hashes; an older file keeps the mode that it has
             # Readers begin deferred; SQLite in WAL lets them read beside the writer.
             self._readers = _sqlite_engine(url, "OFF")
             self._writer, self._durable = _sqlite_engine(url, "NORMAL"), _sqlite_engine(url, "FULL")

@@ -72,14 +72,6 @@ def active_of(connection: Connection, device_pk: int) -> Deployment | None:
     return _read(found) if found else None
 
 
-def in_states(
-    connection: Connection, states: Sequence[DeploymentState], *, limit: int = 10_000
-) -> list[Deployment]:
-    """Deployments in these states, the oldest first."""
-    query = sa.select(*_COLUMNS).where(deployment.c.state.in_(states)).order_by(deployment.c.id).limit(limit)
-    return [_read(row) for row in connection.execute(query).mappings()]
-
-
 def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
     """For each of these devices the deployment that news of it may move.
 

@@ -46,6 +46,7 @@ def _read(row: Any) -> Firmware:
         flash_size=row["flash"],
         flash_mode=row["mode"],
         warnings=tuple(row["inspection"].get("warnings", ())),
+        magic=bool(row["inspection"].get("magic", False)),
     )
 
 
@@ -59,7 +60,10 @@ def add(connection: Connection, new: Firmware, inspection: Inspection, now: floa
         "flash": inspection.flash_size,
         "mode": inspection.flash_mode,
         "kind": inspection.kind,
-        "inspection": {"warnings": [*inspection.warnings, *new.warnings]},
+        "inspection": {
+            "warnings": [*inspection.warnings, *new.warnings],
+            "magic": bool(inspection.name or inspection.version),
+        },
         "uploaded_at": now,
         "uploaded_by": by,
     }
@@ -187,7 +191,10 @@ def rename(connection: Connection, sha256: str, filename: str) -> None:
 
 def in_use_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
-    runs = sa.select(firmware.c.sha256, device.c.pk).join(device, device.c.md5 == firmware.c.md5)
+    # 1.5 and esp32-homie announce no checksum: of them the name and version have to do.
+    named = (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
+    same = (device.c.md5 == firmware.c.md5) | ((device.c.md5 == "") & named)
+    runs = sa.select(firmware.c.sha256, device.c.pk).join(device, same)
     wants = sa.select(target.c.sha256, target.c.device_pk)
     gets = sa.select(deployment.c.sha256, deployment.c.device_pk).where(
         deployment.c.state.in_(sorted(ACTIVE))

@@ -27,7 +27,7 @@ COLUMNS = (
     ("id", "Id"),
     ("name", "Name"),
     ("fw", "Runs"),
-    ("", "Update"),
+    ("", "Deployment"),
     ("signal", "Signal"),
     ("", "IP"),
     ("uptime", "Up"),
@@ -273,7 +273,8 @@ def _ordered(request: Request) -> str:
     made, skipped = (_number(request.query_params.get(name)) for name in ("ordered", "skipped"))
     if made is None:
         return ""
-    return f"{made} updates are queued, one after another; {skipped or 0} devices were skipped."
+    devices = "1 device is queued" if made == 1 else f"{made} devices are queued"
+    return f"{devices}; {skipped or 0} skipped."
 
 
 def _number(text: str | None) -> int | None:

@@ -44,11 +44,6 @@ def moment(at: float | None) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def iso(at: float | None) -> str | None:
-    """The same as ISO 8601, for machines."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
 def size(count: int | float | None) -> str:
     """`585 KB`; empty where it is not known."""
     if not count:
