@@ -20,6 +20,7 @@ missing() {
     have chromium || have chromium-browser || echo chromium
     have nginx || echo nginx-light
     have ip || echo iproute2
+    have curl || echo curl
 }
 
 # As root, or as somebody who may become root without being asked for a password.
