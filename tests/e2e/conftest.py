@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from e2e.serving import Server
-from servers import Mosquitto
+from servers import Mosquitto, find_program, unused_port
 
 OPEN = ("--host", "127.0.0.1", "--auth", "none")
+
+
+class House(NamedTuple):
+    """A broker and a server that the tests of a file share; each test brings devices of its own."""
+
+    mosquitto: Mosquitto
+    server: Server
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One broker and one server for all tests of a file that leave them as they are."""
+    find_program("mosquitto", package="mosquitto")
+    folder = tmp_path_factory.mktemp("house")
+    broker = Mosquitto(folder / "mosquitto", ("max_queued_messages 1000000",), unused_port())
+    # Attempts of devices that a test switched off must not hold up those of the next.
+    server = Server(folder / "server", rollout__parallel="50")
+    try:
+        broker.start()
+        server.options = (*OPEN, "--port", str(server.port), "--data", "data", "--mqtt", broker.url)
+        server.start()
+        yield House(broker, server)
+    finally:
+        server.stop()
+        broker.stop()
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ Rule: a test knows of the server what anybody else knows of it: its answers, its
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +21,8 @@ import httpx
 
 from homie_ota.model import Publish
 from homie_ota.mqtt import Broker, Connection
-from homie_ota.simulator.fleet import FleetOptions
+from homie_ota.simulator.device import VirtualDevice
+from homie_ota.simulator.fleet import FleetOptions, make_device, make_fleet
 from homie_ota.simulator.shell import VirtualFleet
 from homie_ota.simulator.values import OtaServer, Timing
 from servers import BrokerAt, Child, Mosquitto, find_program, unused_port
@@ -28,6 +31,9 @@ API = "/api/v1"
 ENDED = ("succeeded", "failed", "cancelled")
 PATIENCE = 40.0
 """Seconds that a busy machine may take for what needs one; a test that waits so long has failed."""
+
+PLAIN: dict[str, Any] = {"trust_env": False, "timeout": PATIENCE, "verify": False}
+"""No proxy, and no certificates: to load them takes longer than a whole request."""
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -80,7 +86,7 @@ class Server(Child):
             env=environment(**self.settings),
             preexec_fn=self.before,
         )
-        with httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=self.url, **PLAIN) as client:
             assert client.get("/healthz").status_code == 200, self.log
 
     async def up(self) -> Server:
@@ -94,7 +100,7 @@ class Server(Child):
     # --- over HTTP
 
     async def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=PATIENCE) as client:
+        async with httpx.AsyncClient(base_url=self.url, **PLAIN) as client:
             return await client.request(method, path, **given)
 
     async def get(self, path: str) -> Any:
@@ -205,13 +211,25 @@ def fleet_of(
     mqtt: str, generation: str, *, server: OtaServer | None = None, devices: int = 1, timing: Timing = FAST,
     rate: float = 200_000, faults: Mapping[str, int] | None = None,
 ) -> VirtualFleet:  # fmt: skip
-    """Devices of one generation, twenty times as fast as real ones."""
-    return VirtualFleet(
-        FleetOptions(
-            mqtt=mqtt, devices=devices, mix={generation: 1}, faults=faults or {}, timing=timing, speed=20.0,
-            readings_every=0, rate=rate, server=server or OtaServer(),
-        )
+    """Devices of one generation, twenty times as fast as real ones; no two fleets have an id or a MAC in common."""
+    number = next(_FLEETS)
+    options = FleetOptions(
+        mqtt=mqtt, devices=devices, mix={generation: 1}, faults=faults or {}, timing=timing, speed=20.0,
+        readings_every=0, rate=rate, server=server or OtaServer(), seed=number,
     )  # fmt: skip
+    broker = Broker.from_url(mqtt)
+    chosen = make_fleet(options, (broker.host, broker.port))
+    return VirtualFleet(options, [_renamed(each, f"room{number}") for each in chosen])
+
+
+_FLEETS = itertools.count(1)
+
+
+def _renamed(device: VirtualDevice, room: str) -> VirtualDevice:
+    known = device.identity
+    place, _, kind = known.device_id.partition("-")
+    identity = replace(known, device_id=f"{room}{place}-{kind}")
+    return make_device(device.generation, replace(device._setup, identity=identity))
 
 
 def first(fleet: VirtualFleet) -> tuple[str, str]:

@@ -7,12 +7,23 @@ from collections.abc import Callable
 
 import pytest
 
+from e2e.conftest import House
 from e2e.serving import API, Heard, Server, first, fleet_of, listening, retained, until
 from homie_ota.homie.v1 import short_hash
 from homie_ota.simulator.fleet import sample_image
 from homie_ota.simulator.images import make_image
 from homie_ota.simulator.values import OtaServer
 from servers import Mosquitto, unused_port
+
+
+@pytest.fixture
+def mosquitto(house: House) -> Mosquitto:
+    return house.mosquitto
+
+
+@pytest.fixture
+def server(house: House) -> Server:
+    return house.server
 
 
 def endpoint(server: Server) -> OtaServer:
@@ -32,7 +43,7 @@ async def test_a_device_of_1_5_is_told_the_version_fetches_it_and_proves_it_by_i
         await server.sees(device_id)
         name = kind if is_same_name else "dual-relay-module"
         firmware = await server.upload(make_image(name, "1.0.3", homie=False), name, "1.0.3")
-        async with listening(mosquitto, "devices/+/$ota") as heard:
+        async with listening(mosquitto, f"devices/{device_id}/$ota") as heard:
             ended = await server.succeed(await server.order(device_id, firmware))
             wanted = "1.0.3" if is_same_name else f"{short_hash(name, 10)}@1.0.3"
             assert said(heard, "/$ota") == [wanted.encode()]
@@ -45,7 +56,7 @@ async def test_a_device_of_1_5_is_told_the_version_fetches_it_and_proves_it_by_i
         assert found["firmware"]["name"] == name
         assert found["mac"] == fleet[device_id].identity.mac  # 1.5 tells it in its request only
         assert fleet[device_id].images_received == 1
-        kept = await retained(mosquitto, "#")
+        kept = await retained(mosquitto, f"devices/{device_id}/#")
         assert not [topic for topic in kept if topic.endswith("/$ota") or "/ota/firmware" in topic]
 
 
@@ -127,7 +138,7 @@ async def test_nobody_gets_an_image_who_was_not_told_to_ask(server: Server, mosq
         nothing = await server.ask("GET", "/ota", headers=headers(device_id, kind, "1.0.0", ""))
         assert nothing.status_code == 304
         assert nothing.content == b""
-        assert (await server.deployments()) == []
+        assert (await server.deployments(device_id)) == []
 
 
 async def test_what_was_never_stored_is_answered_with_304_also_when_the_broker_says_to_ask_for_it(
@@ -141,7 +152,7 @@ async def test_what_was_never_stored_is_answered_with_304_also_when_the_broker_s
         await server.sees(device_id, version="1.0.0")
         assert fleet[device_id].images_received == 0
         assert re.search(rf"{device_id} at 127.0.0.1 asked: 304, it asks for 9.9.9", server.log)
-        assert (await server.deployments()) == []
+        assert (await server.deployments(device_id)) == []
 
 
 @pytest.mark.parametrize("is_retained", [False, True])
@@ -164,9 +175,8 @@ async def test_a_bare_version_that_somebody_else_publishes_is_honoured_and_shown
 
 
 async def test_an_external_request_while_the_server_was_away_is_honoured_when_it_is_retained(
-    make_server: Callable[..., Server], mosquitto: Mosquitto
+    server: Server, mosquitto: Mosquitto
 ) -> None:
-    server = await make_server("--mqtt", mosquitto.url).up()
     async with fleet_of(mosquitto.url, "v1", server=endpoint(server)) as fleet:
         device_id, kind = first(fleet)
         await server.sees(device_id)
@@ -186,11 +196,11 @@ async def test_an_external_request_while_the_server_was_away_is_honoured_when_it
 
 
 async def test_esp32_homie_pulls_its_image_from_an_address_that_is_good_for_this_attempt_only(
-    make_server: Callable[..., Server], mosquitto: Mosquitto
+    server: Server, mosquitto: Mosquitto
 ) -> None:
-    server = await make_server("--mqtt", mosquitto.url).up()
-    async with fleet_of(mosquitto.url, "url") as fleet, listening(mosquitto, "homie/+/+/ota/url") as heard:
-        device_id, kind = first(fleet)
+    fleet = fleet_of(mosquitto.url, "url")
+    device_id, kind = first(fleet)
+    async with fleet, listening(mosquitto, f"homie/{device_id}/+/ota/url") as heard:
         await server.sees(device_id)
         image = sample_image(kind, "2.0.0", "url")
         firmware = await server.upload(image, kind, "2.0.0")
@@ -269,7 +279,7 @@ async def test_a_crossing_from_1_5_to_3_is_one_device_with_one_history(
         new_id = mac.replace(":", "").lower()
         found = await server.sees(f"homie~{new_id}", version="3.0.0")
         assert found["firmware"]["sha256"] == firmware["sha256"]
-        everyone = await server.get("/devices")
+        everyone = await server.get(f"/devices?q={device_id} OR {new_id}")
         assert [each["id"] for each in everyone["items"]] == [f"homie~{new_id}"]
         assert ended["device"] == f"homie~{new_id}"
         # Its old name still leads to it, and so does its history.
