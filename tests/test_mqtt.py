@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ import pytest
 from homie_ota.errors import Unreachable, WrongUse
 from homie_ota.model import Publish
 from homie_ota.mqtt import Broker, Connection, NotSent, Session
+from homie_ota.mqtt.session import FIRST_RETRY, LAST_RETRY, pauses
 from servers import Mosquitto
 
 Heard = list[tuple[str, bytes, int, bool]]
@@ -132,6 +134,14 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
         while not true():
             await asyncio.sleep(0.02)
+
+
+def test_each_further_attempt_waits_longer_up_to_half_a_minute_and_never_as_long_as_the_neighbours() -> None:
+    ours, theirs = (list(itertools.islice(pauses(), 12)) for _ in range(2))
+    for number, pause in enumerate(ours):
+        longest = min(FIRST_RETRY * 2**number, LAST_RETRY)
+        assert longest / 2 <= pause <= longest
+    assert ours != theirs
 
 
 async def test_a_broker_that_is_not_there_is_named(free_port: int) -> None:

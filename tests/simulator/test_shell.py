@@ -277,13 +277,13 @@ async def test_a_device_that_is_switched_off_leaves_its_will(mosquitto: Mosquitt
 
 
 async def test_hundreds_of_devices_live_in_one_process(mosquitto: Mosquitto) -> None:
-    fleet = VirtualFleet(options(mosquitto, devices=300, speed=1.0))
+    fleet = VirtualFleet(options(mosquitto, devices=1000, speed=1.0))
     async with (
         fleet,
         Person.at(mosquitto, "+/+/$fw/version", "+/+/$fwversion", "homie/5/+/$fw/version") as person,
     ):
         await fleet.all_ready(seconds=30)
-        await until(lambda: len({topic for topic, _, _ in person.heard}) == 300, "all announced")
+        await until(lambda: len({topic for topic, _, _ in person.heard}) == 1000, "all announced")
         assert len(fleet) == 300
 
 

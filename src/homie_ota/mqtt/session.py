@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from homie_ota.errors import Unreachable
 from homie_ota.model import Publish
@@ -16,6 +16,17 @@ from homie_ota.mqtt.stream import OnMessage
 log = logging.getLogger(__name__)
 
 FIRST_RETRY, LAST_RETRY = 0.5, 30.0
+
+
+def pauses() -> Iterator[float]:
+    """Seconds before each further attempt: twice as long each time up to LAST_RETRY, half of it by chance.
+
+    By chance, because everybody lost a broker that restarts in the same moment.
+    """
+    longest = FIRST_RETRY
+    while True:
+        yield longest * random.uniform(0.5, 1.0)
+        longest = min(longest * 2, LAST_RETRY)
 
 
 class Session:
@@ -53,11 +64,11 @@ class Session:
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
-        pause = FIRST_RETRY
+        waits = pauses()
         while True:
             try:
                 self._connection = await self._open()
-                pause = FIRST_RETRY
+                waits = pauses()
                 self._on_connect()
                 await self._connection.lost.wait()
                 self.last_error = f"The broker {self.broker} closed the connection."
@@ -66,10 +77,10 @@ class Session:
             except asyncio.CancelledError:
                 await self._end()
                 raise
+            pause = next(waits)
             log.warning("%s Next attempt in %.1f s.", self.last_error, pause)
             self._on_lost()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, LAST_RETRY)
+            await asyncio.sleep(pause)
 
     async def _open(self) -> Connection:
         return await Connection.open(
