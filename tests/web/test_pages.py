@@ -152,10 +152,7 @@ def test_all_devices_of_a_name_are_updated_but_those_that_cannot(world: World) -
     assert "2 will be updated" in asked.text
     assert "c cannot be updated from here" in asked.text
     done = client.post("/update-all", data={"word": form_word(asked), "firmware": firmware.sha256})
-    assert (
-        "2 devices are queued; 1 skipped."
-        in client.get(done.headers["location"]).text
-    )
+    assert "2 devices are queued; 1 skipped." in client.get(done.headers["location"]).text
 
 
 def test_firmware_is_described_downloaded_and_deleted(world: World) -> None:
