@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from e2e.conftest import House
 from e2e.passage import Passage
 from e2e.serving import FAST, Server, first, fleet_of, listening, retained, until
 from homie_ota.simulator.fleet import sample_image
@@ -14,6 +15,17 @@ from servers import Mosquitto
 
 SLOW = 2_000
 """Bytes a second of the device's own time: its transfer takes one of our seconds."""
+
+
+@pytest.fixture
+def mosquitto(house: House) -> Mosquitto:
+    return house.mosquitto
+
+
+@pytest.fixture
+def server(house: House) -> Server:
+    return house.server
+
 
 BANNER = "No connection to the broker"
 
@@ -145,6 +157,8 @@ async def test_names_and_values_are_there_before_the_broker_is_and_their_age_is_
     assert name in page
     assert BANNER in page
     assert "What is shown is what was known then" in page
+    mosquitto.start()
+    await server.is_connected()
 
 
 async def test_the_broker_goes_and_comes_back_and_a_queued_update_leaves_once(
