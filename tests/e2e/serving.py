@@ -25,7 +25,7 @@ from homie_ota.simulator.device import VirtualDevice
 from homie_ota.simulator.fleet import FleetOptions, make_device, make_fleet
 from homie_ota.simulator.shell import VirtualFleet
 from homie_ota.simulator.values import OtaServer, Timing
-from servers import BrokerAt, Child, Mosquitto, find_program, unused_port
+from servers import BrokerAt, Child, Mosquitto, find_program, unused_port, wait_until
 
 API = "/api/v1"
 ENDED = ("succeeded", "failed", "cancelled")
@@ -79,12 +79,17 @@ class Server(Child):
         self.before: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Start it and wait until its pages answer."""
+        """Start it and wait until its pages answer and it has said hello."""
+        said = len(self.log) if (self.folder / "log").exists() else 0
         self.launch(
             command("serve", *self.options),
             cwd=self.folder,
             env=environment(**self.settings),
             preexec_fn=self.before,
+        )
+        # Its pages answer a moment before it says so, with the first password and the like.
+        wait_until(
+            lambda: "devices fetch firmware from" in self.log[said:], "the server says hello", PATIENCE
         )
         with httpx.Client(base_url=self.url, **PLAIN) as client:
             assert client.get("/healthz").status_code == 200, self.log
