@@ -89,7 +89,7 @@ async def test_a_kill_between_the_decision_and_the_first_byte_ends_with_a_reason
         assert second.json()["attempt"] == 2
 
 
-async def test_a_kill_while_the_broker_has_the_image_and_has_not_confirmed_it(
+async def test_a_kill_right_after_the_image_has_left_does_not_send_it_again(
     make_server: Callable[..., Server], mosquitto: Mosquitto
 ) -> None:
     async with Passage(mosquitto).opened() as passage, fleet_of(mosquitto.url, "v3", rate=SLOW) as fleet:
