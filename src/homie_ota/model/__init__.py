@@ -6,7 +6,7 @@ are those of `docs/glossary.md`. Times are Unix seconds (float, UTC), durations 
 
 from __future__ import annotations
 
-from homie_ota.model.deployment import ACTIVE, ENDED, Deployment, DeploymentState, Firmware
+from homie_ota.model.deployment import ACTIVE, ENDED, Deployment, DeploymentState, Firmware, Outcome, Purpose
 from homie_ota.model.device import AWAKE, MAX_NAME, Address, OtaEvent, Publish, State, Way
 from homie_ota.model.observation import (
     FACTS,
@@ -42,9 +42,11 @@ __all__ = [
     "OtaEvent",
     "OtaRequestSeen",
     "OtaStatusSeen",
+    "Outcome",
     "PropertyDescription",
     "PropertyFactSeen",
     "Publish",
+    "Purpose",
     "State",
     "StateSeen",
     "ValueCleared",

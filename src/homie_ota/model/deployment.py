@@ -29,6 +29,10 @@ class Firmware:
     uploaded_at: float = 0.0
     uploaded_by: str = ""
     warnings: tuple[str, ...] = ()
+    changelog: str = ""
+    override: str = ""  # why a person stored it although the inspection refused it
+    requires: str = ""  # what has to run before it, like `>=1.5` (a stepping stone); empty: anything
+    proven: str = ""  # what a bench device showed: `renewable`, `dead-end`; empty: not tried
     magic: bool = False  # it tells its name by the Homie magic, as images for Homie 2 and later do
 
 
@@ -47,6 +51,26 @@ class DeploymentState(StrEnum):
 
 ENDED = frozenset({DeploymentState.SUCCEEDED, DeploymentState.FAILED, DeploymentState.CANCELLED})
 ACTIVE = frozenset(DeploymentState) - ENDED
+
+
+class Purpose(StrEnum):
+    """What an attempt is for."""
+
+    UPDATE = "update"  # a person or a rollout wants this image there
+    REVERT = "revert"  # back to what ran before; never done twice
+    BENCH = "bench"  # a bench device tries whether the image can be updated again
+    OUTSIDE = "outside"  # somebody else started it, by `$ota`
+
+
+class Outcome(StrEnum):
+    """How an attempt ended (rollout-rules.md, rule 3)."""
+
+    VERIFIED = "verified"  # back with the target, and healthy for the soak
+    BOOTED = "booted"  # back with the target; it shows no statistics, so its health is not known
+    UNHARMED = "unharmed"  # refused, or broken off: the old firmware runs
+    HARMFUL = "harmful"  # flashed, and not as it should be
+    ABSENT = "absent"  # never woke up: outside the count
+    WITHDRAWN = "withdrawn"  # cancelled, or nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +94,15 @@ class Deployment:
     bytes_total: int = 0
     override: str = ""
     created_by: str = ""
+    code: str = ""
+    outcome: str = ""  # one of Outcome; empty while it runs
+    purpose: str = Purpose.UPDATE
+    not_after: float | None = None
+    rollout_id: int | None = None
+    wave: int | None = None
+    lease_token: int | None = None
     offered_at: float | None = None
     image_at: float | None = None
     before: dict[str, object] = field(default_factory=dict)
     after: dict[str, object] = field(default_factory=dict)
+    soak: dict[str, object] = field(default_factory=dict)

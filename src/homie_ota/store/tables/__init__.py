@@ -1,0 +1,52 @@
+"""The tables: what every row holds; the migrations follow these modules and a test compares the two.
+
+Rule: times are Unix seconds (float, UTC); a device is a row of its own, and its addresses point to it.
+"""
+
+from __future__ import annotations
+
+from homie_ota.store.tables.base import metadata
+from homie_ota.store.tables.fleet import (
+    device,
+    device_address,
+    learned,
+    leftover,
+    presence,
+    reading,
+    series,
+    tag,
+    verdict,
+)
+from homie_ota.store.tables.images import firmware, ota_request, ota_token
+from homie_ota.store.tables.people import account, audit, session, token
+from homie_ota.store.tables.rollouts import membership, rollout, wave
+from homie_ota.store.tables.updates import deployment, event, lease, quarantine, target, transcript
+
+__all__ = [
+    "account",
+    "audit",
+    "deployment",
+    "device",
+    "device_address",
+    "event",
+    "firmware",
+    "learned",
+    "lease",
+    "leftover",
+    "membership",
+    "metadata",
+    "ota_request",
+    "ota_token",
+    "presence",
+    "quarantine",
+    "reading",
+    "rollout",
+    "series",
+    "session",
+    "tag",
+    "target",
+    "token",
+    "transcript",
+    "verdict",
+    "wave",
+]

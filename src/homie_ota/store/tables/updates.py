@@ -1,0 +1,124 @@
+"""Deployments, targets and everything that happened."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from homie_ota.store.tables.base import Serial, metadata
+
+target = Table(
+    "target",
+    metadata,
+    Column("device_pk", ForeignKey("device.pk", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("source", String(64), nullable=False, default=""),
+    Column("until", Float, nullable=True),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("device_pk", ForeignKey("device.pk", ondelete="CASCADE"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("previous_sha256", String(64), nullable=False, default=""),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("rollout_id", Integer, nullable=True, index=True),
+    Column("wave", Integer, nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("state_since", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("offered_at", Float, nullable=True),
+    # Set by compare-and-set before the first byte of the image leaves: what says “sent” even after a crash.
+    Column("image_at", Float, nullable=True),
+    Column("deadline", Float, nullable=True),
+    Column("not_before", Float, nullable=True),
+    Column("not_after", Float, nullable=True),
+    Column("reason", Text, nullable=False, default=""),
+    Column("harmful", Boolean, nullable=True),
+    # The stable word of `reason`, and how it ended: one of model.Outcome, empty while it runs.
+    Column("code", String(32), nullable=False, default=""),
+    Column("outcome", String(16), nullable=False, default=""),
+    # What it is for: one of model.Purpose.
+    Column("purpose", String(16), nullable=False, default="update"),
+    # The lease under which it was offered; whoever holds another one may not move it.
+    Column("lease_token", Integer, nullable=True),
+    # What the soak has seen so far, while VERIFYING.
+    Column("soak", JSON, nullable=False, default=dict),
+    Column("late", Boolean, nullable=False, default=False),
+    Column("bytes_done", Integer, nullable=False, default=0),
+    Column("bytes_total", Integer, nullable=False, default=0),
+    Column("before", JSON, nullable=False, default=dict),
+    Column("after", JSON, nullable=False, default=dict),
+    Column("override", Text, nullable=False, default=""),
+    Column("created_by", String(64), nullable=False, default=""),
+    Index("deployment_of_device", "device_pk", "id"),
+    Index("deployment_in_state", "state", "deadline"),
+)
+
+Index(
+    "deployment_one_active",
+    deployment.c.device_pk,
+    unique=True,
+    sqlite_where=text("state NOT IN ('succeeded', 'failed', 'cancelled')"),
+    postgresql_where=text("state NOT IN ('succeeded', 'failed', 'cancelled')"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", Serial, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("device_pk", BigInteger, nullable=True, index=True),
+    Column("deployment_id", BigInteger, nullable=True, index=True),
+    Column("actor", String(64), nullable=False, default=""),
+    Column("data", JSON, nullable=False, default=dict),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("expires_at", Float, nullable=False),
+)
+
+transcript = Table(
+    "transcript",
+    metadata,
+    # What went to and came from the device while a deployment ran: the case file.
+    Column("seq", Serial, primary_key=True),
+    Column("deployment_id", BigInteger, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("direction", String(4), nullable=False),  # `in`, `out`, or `note` for a decision of ours
+    Column("topic", String(255), nullable=False, default=""),
+    Column("text", Text, nullable=False, default=""),
+    Column("size", Integer, nullable=False, default=0),
+    Column("retained", Boolean, nullable=False, default=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    # This image is not offered to this device again until a person releases it.
+    Column("device_pk", ForeignKey("device.pk", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("code", String(32), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("since", Float, nullable=False),
+)
