@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from homie_ota.errors import Conflict, NotEligible, NotFound
-from homie_ota.model import Address, Deployment, DeploymentState, Firmware, OtaEvent, State
+from homie_ota.model import Address, Deployment, DeploymentState, Firmware, OtaEvent, Purpose, State
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
-from homie_ota.rollout.reasons import CANCELLED, NOT_BACK
+from homie_ota.rollout.reasons import CANCELLED, NOT_BACK, NOT_SENT, Reason
 from homie_ota.store import deployments, devices, events, news, orders, waiting
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
@@ -97,6 +97,48 @@ def test_every_move_is_an_event_and_history_is_kept(connection: Connection) -> N
     assert ended.state is S.SUCCEEDED
     told = [each["data"]["state"] for each in events.of_deployment(connection, ended.id)]
     assert told == ["queued", "offered", "transferring", "rebooting", "verifying", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "outcome", "code"),
+    [
+        ((Event.OFFER, Event.CONFIRM, Event.HEAL), None, "booted", ""),
+        ((Event.OFFER, Event.CONFIRM, Event.HEAL), Reason("verified", "", False), "verified", "verified"),
+        ((Event.OFFER, Event.FLASH, Event.EXPIRE), NOT_BACK, "harmful", "not-back"),
+        ((Event.OFFER, Event.BREAK), NOT_SENT, "unharmed", "not-sent"),
+        ((Event.CANCEL,), CANCELLED, "withdrawn", "cancelled"),
+        ((Event.OFFER, Event.ACCEPT), None, "", ""),
+    ],
+)
+def test_an_end_has_an_outcome_and_a_stable_code_and_what_runs_has_none(
+    connection: Connection, path: tuple[Event, ...], reason: Reason | None, outcome: str, code: str
+) -> None:
+    before_last = moved(connection, ordered(connection), *path[:-1])
+    after = deployments.advance(connection, before_last, path[-1], now=50.0, reason=reason)
+    assert after is not None
+    assert (after.outcome, after.code) == (outcome, code)
+
+
+def test_an_attempt_of_a_rollout_knows_its_wave_its_purpose_and_when_it_may_go(
+    connection: Connection,
+) -> None:
+    made = deployments.insert(
+        connection,
+        device_pk=1,
+        sha256=LAMP.sha256,
+        size=1000,
+        previous_sha256="",
+        before={},
+        by="me",
+        now=10.0,
+        rollout_id=7,
+        wave=1,
+        purpose=Purpose.REVERT,
+        not_before=20.0,
+        not_after=90.0,
+    )
+    assert (made.rollout_id, made.wave, made.purpose) == (7, 1, Purpose.REVERT)
+    assert (made.not_before, made.not_after) == (20.0, 90.0)
 
 
 def test_a_queued_deployment_can_be_taken_back_and_an_offered_one_cannot(connection: Connection) -> None:

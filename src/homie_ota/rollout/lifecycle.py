@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from homie_ota.model import ACTIVE, DeploymentState
+from homie_ota.model import ACTIVE, DeploymentState, Outcome
 
 S = DeploymentState
 
@@ -81,6 +81,18 @@ def advance(state: DeploymentState, event: Event) -> DeploymentState | None:
 def deadline(state: DeploymentState, now: float, limits: dict[str, float]) -> float | None:
     """When `state` has gone too long without news; `limits` are seconds by state name, None where none applies."""
     return now + limits[state] if state in WAITS_FOR_NEWS else None
+
+
+def outcome(state: DeploymentState, code: str, *, harmful: bool) -> str:
+    """What an attempt counts as once it is in `state` (one of Outcome); empty as long as it runs.
+
+    `code` is the stable word of its reason: a success counts as verified only when it says so.
+    """
+    if state is S.FAILED:
+        return Outcome.HARMFUL if harmful else Outcome.UNHARMED
+    if state is S.SUCCEEDED:
+        return Outcome.VERIFIED if code == Outcome.VERIFIED else Outcome.BOOTED
+    return Outcome.WITHDRAWN if state is S.CANCELLED else ""
 
 
 def diagram() -> str:

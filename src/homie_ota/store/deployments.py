@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.model import ACTIVE, Deployment, DeploymentState
+from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
@@ -114,8 +114,16 @@ def insert(
     by: str,
     now: float,
     override: str = "",
+    rollout_id: int | None = None,
+    wave: int | None = None,
+    purpose: Purpose = Purpose.UPDATE,
+    not_before: float | None = None,
+    not_after: float | None = None,
 ) -> Deployment:
-    """A new attempt, queued; raises Conflict when the device has one that has not ended."""
+    """A new attempt, queued; raises Conflict when the device has one that has not ended.
+
+    It is offered from `not_before` on and not later than `not_after`; None sets no such limit.
+    """
     attempts = sa.select(sa.func.count()).where(
         deployment.c.device_pk == device_pk, deployment.c.sha256 == sha256
     )
@@ -132,6 +140,11 @@ def insert(
         "before": before,
         "override": override,
         "created_by": by[:64],
+        "rollout_id": rollout_id,
+        "wave": wave,
+        "purpose": purpose.value,
+        "not_before": not_before,
+        "not_after": not_after,
     }
     running = active_of(connection, device_pk)
     if running is not None:
@@ -209,6 +222,8 @@ def _changes(
         changes |= {"harmful": None, "late": before.state is DeploymentState.FAILED}
     elif reason or note:
         changes["reason"] = reason.text if reason else note
+    changes["code"] = reason.code if reason else ""
+    changes["outcome"] = lifecycle.outcome(state, changes["code"], harmful=bool(changes.get("harmful")))
     return changes
 
 
