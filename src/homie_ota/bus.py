@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 QUEUE = 1000
 """Notices kept for one listener; beyond that the oldest go and it is told that it missed some."""
@@ -20,6 +20,13 @@ class Notice(NamedTuple):
 
     kind: str
     about: dict[str, Any]
+
+
+class Hears(Protocol):
+    """Whoever wants to be told at once, before `say` returns."""
+
+    def hear(self, notice: Notice) -> None:
+        """Take one notice; must not wait."""
 
 
 class Listener:
@@ -55,13 +62,17 @@ class Bus:
     """The bus of one process; everything on it happens in the event loop's thread."""
 
     def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+        self._listeners: set[Hears] = set()
 
     def say(self, kind: str, **about: Any) -> None:
         """Tell every listener; never waits."""
         notice = Notice(kind, about)
         for listener in self._listeners:
             listener.hear(notice)
+
+    def join(self, who: Hears) -> None:
+        """Tell `who` of everything from now on, for as long as the bus lives."""
+        self._listeners.add(who)
 
     @contextlib.contextmanager
     def listen(self) -> Iterator[Listener]:
