@@ -85,11 +85,9 @@ def _running(known: Known) -> _Answer | None:
     attempt = known.latest
     if attempt is None or attempt.state in ENDED or attempt.state is DeploymentState.QUEUED:
         return None
-    return _Answer(
-        "running",
-        f"It is being updated to {known.wanted}: deployment {attempt.id}, attempt {attempt.attempt}, is {attempt.state}.",
-        until=attempt.deadline,
-    )
+    which = f"deployment {attempt.id}, attempt {attempt.attempt}"
+    text = f"It is being updated to {known.wanted}: {which}, is {attempt.state}."
+    return _Answer("running", text, until=attempt.deadline)
 
 
 def _waiting(known: Known) -> _Answer | None:
