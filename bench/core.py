@@ -1,7 +1,7 @@
-"""How fast messages are read and applied, and what a fleet costs in memory: `python benchmarks/core.py [DEVICES]`.
+"""How fast messages are read and applied, and what a fleet costs in memory: `python -m bench.core [DEVICES]`.
 
 Twenty retained topics a device, as homie-esp8266 3.0.1 announces them; no broker, one core.
-"""  # noqa: INP001 - a script of its own
+"""
 
 from __future__ import annotations
 
