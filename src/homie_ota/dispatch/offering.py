@@ -1,38 +1,29 @@
-"""Clock + rows → offers and ended deadlines: the only starter of updates.
+"""One offer: asked once more whether it may go, committed, and sent, or refused with its reason.
 
-Rule: what is about to leave is committed, on the disk, before its first byte: after a crash nobody sends it again. One
-image after another, to devices that are ready, as many at a time as the settings allow.
+Rule: what is about to leave is committed, on the disk, before its first byte: after a crash nobody sends it again.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from homie_ota.bus import Bus, Listener
+from homie_ota.bus import Bus
 from homie_ota.errors import HomieOtaError, Unreachable
 from homie_ota.homie import url, v1, v2
 from homie_ota.model import Deployment, DeploymentState, Publish, Way
 from homie_ota.mqtt import NotSent
-from homie_ota.rollout import proof, reasons
+from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import deployments, orders, waiting
+from homie_ota.store import deployments, orders
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.waiting import Ready
 
 log = logging.getLogger(__name__)
-
-TICK = 5.0
-"""Seconds after which the rows are looked at even when nobody said anything."""
-
-
-CONCERNS = frozenset({"order", "awake", "deployment", "broker"})
-"""Kinds of notices after which something may be sent that could not be before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +42,8 @@ class Sender(NamedTuple):
     is_open: Callable[[], bool]
 
 
-class Dispatch:
-    """Offers queued deployments and ends those of which nothing is heard."""
+class Offering:
+    """Sends what a deployment needs next, and moves it when that cannot be."""
 
     def __init__(
         self,
@@ -61,57 +52,32 @@ class Dispatch:
         bus: Bus,
         sender: Sender,
         terms: Terms,
-        *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float],
     ) -> None:
         self._database, self._images, self._bus = database, images, bus
         self._sender, self._terms, self._clock = sender, terms, clock
 
-    async def run(self) -> None:
-        """Work until cancelled; woken by the bus, by the next deadline, or every few seconds."""
-        with self._bus.listen() as listener:
-            while True:
-                try:
-                    pause = await self.step()
-                except HomieOtaError as error:
-                    log.error("The dispatch could not go on: %s", error)
-                    pause = TICK
-                await _until_concerned(listener, pause)
-
-    async def step(self) -> float:
-        """Do what is due; returns the seconds until the next look."""
-        await self._end_overdue()
-        if self._sender.is_open():
-            while await self._offer_next():
-                pass
-        deadline = await self._database.read(deployments.next_deadline)
-        return TICK if deadline is None else min(TICK, max(0.05, deadline - self._clock()))
-
-    async def _end_overdue(self) -> None:
-        now = self._clock()
-        for late in await self._database.read(lambda connection: deployments.overdue(connection, now)):
-            way = Way(str(late.before.get("way", Way.MQTT)))
-            reason = reasons.expired(late.state, way, complete=proof.is_complete(late))
-            await self._advance(late, Event.EXPIRE, reason)
-
-    async def _offer_next(self) -> bool:
-        """Offer one deployment; False when none can be offered now."""
-        limit = self._terms.parallel
-        ready = await self._database.read(
-            lambda connection: waiting.next_ready(connection, limit, self._clock())
-        )
-        if ready is None:
-            return False
+    async def send(self, ready: Ready) -> None:
+        """Send the image that a device waits for after its `202`, or make the offer."""
         if ready.deployment.state is DeploymentState.TRANSFERRING:
             await self._send_second_step(ready)
-            return True
-        await self._offer(ready)
-        return True
+        else:
+            await self._offer(ready)
+
+    async def advance(self, deployment: Deployment, event: Event, reason: Reason) -> None:
+        """Move a deployment and tell everybody, unless somebody else moved it first."""
+        now = self._clock()
+        moved = await self._database.write(
+            lambda connection: deployments.advance(connection, deployment, event, now=now, reason=reason),
+            urgent=True,
+        )
+        if moved is not None:
+            self._say(moved)
 
     async def _offer(self, ready: Ready) -> None:
         refusal = await self._database.read(lambda connection: _refusal(connection, ready))
         if refusal:
-            await self._advance(ready.deployment, Event.REFUSE, refusal)
+            await self.advance(ready.deployment, Event.REFUSE, refusal)
             return
         image = await self._image(ready)
         if image is None:
@@ -132,7 +98,7 @@ class Dispatch:
             return await self._images.body(ready.firmware)
         except (HomieOtaError, OSError) as error:
             reason = Reason("image-missing", f"The image could not be read from the store: {error}", False)
-            await self._advance(ready.deployment, Event.REFUSE, reason)
+            await self.advance(ready.deployment, Event.REFUSE, reason)
             return None
 
     async def _message(self, offered: Deployment, ready: Ready, image: bytes) -> Publish | None:
@@ -174,36 +140,18 @@ class Dispatch:
     async def _send(self, offered: Deployment, message: Publish | None) -> None:
         if message is None:
             reason = Reason("unnameable", "The device's firmware cannot be offered this image.", False)
-            await self._advance(offered, Event.BREAK, reason)
+            await self.advance(offered, Event.BREAK, reason)
             return
         try:
             await self._sender.deliver(message)
         except NotSent:
-            await self._advance(offered, Event.BREAK, reasons.NOT_SENT)
+            await self.advance(offered, Event.BREAK, reasons.NOT_SENT)
         except Unreachable as error:
             # Whether the broker has it is not known: only news of the device, or the deadline, will tell.
             log.warning("Deployment %d: %s", offered.id, error)
 
-    async def _advance(self, deployment: Deployment, event: Event, reason: Reason) -> None:
-        now = self._clock()
-        moved = await self._database.write(
-            lambda connection: deployments.advance(connection, deployment, event, now=now, reason=reason),
-            urgent=True,
-        )
-        if moved is not None:
-            self._say(moved)
-
     def _say(self, deployment: Deployment) -> None:
         self._bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
-
-
-async def _until_concerned(listener: Listener, pause: float) -> None:
-    """Wait for something that may let an offer out, `pause` seconds at most; most notices are about readings."""
-    end = time.monotonic() + pause
-    while (left := end - time.monotonic()) > 0:
-        if any(notice.kind in CONCERNS for notice in await listener.wait(left)) or listener.missed:
-            listener.missed = False
-            return
 
 
 def _refusal(connection: Connection, ready: Ready) -> Reason | None:
