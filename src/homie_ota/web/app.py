@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
 from homie_ota.store import devices
-from homie_ota.web import classic, entrance, live, ota, pages
+from homie_ota.web import classic, entrance, firmware_pages, live, ota, pages
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
@@ -74,11 +74,11 @@ def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
         Route("/device/{id:path}", pages.device),
         Route("/device/{id:path}", pages.change_device, methods=["POST"]),
         Route("/device/{id:path}", classic.delete_device, methods=["DELETE"]),
-        Route("/firmware", pages.firmware),
-        Route("/firmware/{file}", pages.image),
-        Route("/firmware/{file}", pages.change_image, methods=["POST"]),
+        Route("/firmware", firmware_pages.listing),
+        Route("/firmware/{file}", firmware_pages.image),
+        Route("/firmware/{file}", firmware_pages.change, methods=["POST"]),
         Route("/firmware/{file}", classic.delete_firmware, methods=["DELETE"]),
-        Route("/firmware/{file}/image", pages.download),
+        Route("/firmware/{file}/image", firmware_pages.download),
         Route("/upload", classic.upload, methods=["POST"]),
         Route("/update", pages.ask_update),
         Route("/update", classic.update, methods=["POST"]),

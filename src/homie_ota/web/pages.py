@@ -1,4 +1,4 @@
-"""The pages: inventory, device, firmware, deployments, log; all of them work without JavaScript.
+"""The pages: inventory, device, deployments, log; all of them work without JavaScript.
 
 Rule: a page reads in one transaction, so that what it shows belongs together; forms answer with the way to a page.
 """
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
-from homie_ota.model import ENDED, DeploymentState, Firmware
+from homie_ota.model import ENDED, DeploymentState
 from homie_ota.store import audit, deployments, devices, events, naming, orders, preview, search
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
@@ -19,7 +19,7 @@ from homie_ota.store.search import Page
 from homie_ota.web import actions, views
 from homie_ota.web.classic import form
 from homie_ota.web.render import page, see
-from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.shell import shell_of
 
 A_PAGE = 100
 COLUMNS = (
@@ -137,74 +137,6 @@ async def update_all(request: Request) -> Response:
         shell_of(request), actions.actor_of(request), fields.get("firmware", "")
     )
     return see(request, "/deployments", ordered=len(made) or "0", skipped=len(skipped))
-
-
-async def firmware(request: Request) -> Response:
-    """`GET /firmware`: all images, and the form to upload one."""
-    shell, new = shell_of(request), request.query_params.get("uploaded", "")
-
-    def read(conn: Connection) -> dict[str, Any]:
-        images = firmwares.find(conn, sort="-uploaded")
-        used = firmwares.in_use_counts(conn, [each.sha256 for each in images])
-        made = firmwares.get(conn, new) if new else None
-        sentence = f"{made.name} {made.version} is stored as {made.filename}." if made else ""
-        return {"items": [(each, used[each.sha256]) for each in images], "sentence": sentence}
-
-    address = str(request.url.replace(path=f"{shell.settings.http.base_path}/upload", query=""))
-    return page(request, "firmware.html", address=address, **await shell.database.read(read))
-
-
-async def image(request: Request) -> Response:
-    """`GET /firmware/<file>`: one image."""
-    shell, filename = shell_of(request), str(request.path_params["file"])
-
-    def read(conn: Connection) -> dict[str, Any]:
-        found = actions.firmware_of(conn, filename)
-        running, running_this = naming.running(conn, found.name, found.md5)
-        return {
-            "f": found,
-            "facts": views.image_facts(found, firmwares.in_use_by(conn, found.sha256)),
-            "running": running,
-            "running_this": running_this,
-        }
-
-    return page(request, "image.html", **await shell.database.read(read))
-
-
-async def download(request: Request) -> Response:
-    """`GET /firmware/<file>/image`: its bytes."""
-    shell, filename = shell_of(request), str(request.path_params["file"])
-    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
-    return await image_file(shell, found)
-
-
-async def image_file(shell: Shell, stored: Firmware) -> Response:
-    """The bytes of an image, to be saved as a file."""
-    body = await shell.images.body(stored)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{_ascii(stored.filename)}"',
-        "x-MD5": stored.md5,
-    }
-    return Response(body, media_type="application/octet-stream", headers=headers)
-
-
-def _ascii(filename: str) -> str:
-    """A file name as a header can hold it; files of an old directory may be called anything."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in filename)
-
-
-async def change_image(request: Request) -> Response:
-    """`POST /firmware/<file>` (`action=describe` or `delete`)."""
-    fields, shell = await form(request), shell_of(request)
-    filename, actor = str(request.path_params["file"]), actions.actor_of(request)
-    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
-    if fields.get("action") == "describe":
-        await actions.describe_firmware(shell, actor, found, fields.get("description", ""))
-        return see(request, "/firmware", filename)
-    if fields.get("action") == "delete":
-        await actions.delete_firmware(shell, actor, found.sha256)
-        return see(request, "/firmware")
-    raise WrongUse("The form does not say what to do.")
 
 
 def number_of(text: str) -> int:

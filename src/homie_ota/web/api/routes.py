@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import DeploymentState
 from homie_ota.store import deployments, devices, events, naming, search
-from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, live, pages, views
 from homie_ota.web.api import shapes
+from homie_ota.web.api.asking import FAILS, Limit, cursor_number
 from homie_ota.web.shell import shell_of
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
 router = APIRouter()
-_PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
-_FAILS: dict[int | str, dict[str, Any]] = {
-    404: {**_PROBLEM, "description": "There is no such thing."},
-    409: {**_PROBLEM, "description": "Not in the state that this needs."},
-}
 
 # --- Devices ------------------------------------------------------------------------------------------------------
 
@@ -45,7 +37,7 @@ async def list_devices(
     )
 
 
-@router.get("/devices/{id}", summary="One device", responses=_FAILS)
+@router.get("/devices/{id}", summary="One device", responses=FAILS)
 async def get_device(request: Request, id: str) -> shapes.Device:  # noqa: A002 - the name in the address
     """`id` is base and device id with `/` as `~`, or the bare device id where it is unique."""
 
@@ -58,7 +50,7 @@ async def get_device(request: Request, id: str) -> shapes.Device:  # noqa: A002 
     return await shell_of(request).database.read(read)
 
 
-@router.get("/devices/{id}/readings", summary="The latest values of a device", responses=_FAILS)
+@router.get("/devices/{id}/readings", summary="The latest values of a device", responses=FAILS)
 async def get_readings(request: Request, id: str) -> list[shapes.Reading]:  # noqa: A002
     """Every property that was heard, with the moment."""
     found = await shell_of(request).database.read(
@@ -70,7 +62,7 @@ async def get_readings(request: Request, id: str) -> list[shapes.Reading]:  # no
     ]
 
 
-@router.get("/devices/{id}/why", summary="Why a device runs what it runs", responses=_FAILS)
+@router.get("/devices/{id}/why", summary="Why a device runs what it runs", responses=FAILS)
 async def get_why(request: Request, id: str) -> shapes.Why:  # noqa: A002
     """A stable word and a paragraph for people."""
 
@@ -87,107 +79,16 @@ async def get_why(request: Request, id: str) -> shapes.Why:  # noqa: A002
     return await shell_of(request).database.read(read)
 
 
-@router.delete("/devices/{id}", summary="Forget a device and clear its retained topics", responses=_FAILS)
+@router.delete("/devices/{id}", summary="Forget a device and clear its retained topics", responses=FAILS)
 async def delete_device(request: Request, id: str) -> shapes.Done:  # noqa: A002
     """409 while it is online or being updated."""
     return shapes.Done(detail=await actions.delete_device(shell_of(request), actions.actor_of(request), id))
 
 
-# --- Firmware -----------------------------------------------------------------------------------------------------
-
-
-@router.get("/firmware", summary="Stored images")
-async def list_firmware(
-    request: Request,
-    q: str = "",
-    name: str | None = None,
-    version: str | None = None,
-    sort: str = "-uploaded",
-    limit: Limit = 100,
-    cursor: str = "",
-) -> shapes.FirmwarePage:
-    """`sort` is one of name, version, size, chip, brand, uploaded, description; with `-` in front downwards."""
-    start = _number(cursor, "cursor") or 0
-
-    def read(conn: Connection) -> shapes.FirmwarePage:
-        images = firmwares.find(conn, name, version, q, sort, limit, start)
-        total = firmwares.total(conn, name, version, q)
-        used = firmwares.in_use_counts(conn, [each.sha256 for each in images])
-        after = start + len(images)
-        return shapes.FirmwarePage(
-            items=[shapes.firmware(each, used[each.sha256]) for each in images],
-            total=total,
-            next=str(after) if images and after < total else None,
-        )
-
-    return await shell_of(request).database.read(read)
-
-
-_UPLOAD_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["upload"],
-                    "properties": {
-                        "upload": {"type": "string", "format": "binary"},
-                        "description": {"type": "string"},
-                        "name": {"type": "string"},
-                        "version": {"type": "string"},
-                    },
-                }
-            }
-        },
-    }
-}
-
-
-@router.post("/firmware", status_code=201, summary="Upload an image", openapi_extra=_UPLOAD_FORM)
-async def upload_firmware(request: Request, response: Response) -> shapes.FirmwareImage:
-    """`name` and `version` are needed for images without the Homie magic only."""
-    done = await actions.upload(request)
-    sha256 = done.firmware.sha256
-    used = await shell_of(request).database.read(lambda conn: firmwares.in_use_by(conn, sha256))
-    response.headers["Location"] = f"{shell_of(request).settings.http.base_path}/api/v1/firmware/{sha256}"
-    return shapes.firmware(done.firmware, used)
-
-
-@router.get("/firmware/{sha256}", summary="One image", responses=_FAILS)
-async def get_firmware(request: Request, sha256: str) -> shapes.FirmwareImage:
-    """The beginning of the SHA-256 is enough, or `NAME@VERSION`."""
-
-    def read(conn: Connection) -> shapes.FirmwareImage:
-        found = firmwares.resolve(conn, sha256)
-        return shapes.firmware(found, firmwares.in_use_by(conn, found.sha256))
-
-    return await shell_of(request).database.read(read)
-
-
-@router.get(
-    "/firmware/{sha256}/file", summary="The bytes of an image", response_class=Response, responses=_FAILS
-)
-async def get_file(request: Request, sha256: str) -> Response:
-    """As it was uploaded."""
-    shell = shell_of(request)
-    found = await shell.database.read(lambda conn: firmwares.resolve(conn, sha256))
-    return await pages.image_file(shell, found)
-
-
-@router.delete("/firmware/{sha256}", summary="Delete an image", responses=_FAILS)
-async def delete_firmware(request: Request, sha256: str) -> shapes.Done:
-    """409 while a device runs it or is to get it."""
-    shell = shell_of(request)
-    found = await shell.database.read(lambda conn: firmwares.resolve(conn, sha256))
-    gone = await actions.delete_firmware(shell, actions.actor_of(request), found.sha256)
-    return shapes.Done(detail=f"Firmware {gone.filename} deleted")
-
-
 # --- Deployments --------------------------------------------------------------------------------------------------
 
 
-@router.post("/deployments", status_code=202, summary="Order an update", responses=_FAILS)
+@router.post("/deployments", status_code=202, summary="Order an update", responses=FAILS)
 async def order(request: Request, body: shapes.Order, response: Response) -> shapes.DeploymentShape:
     """Queued: the device gets the image as soon as it is ready."""
     shell = shell_of(request)
@@ -196,14 +97,14 @@ async def order(request: Request, body: shapes.Order, response: Response) -> sha
     return await shell.database.read(lambda conn: _deployment(conn, made.id))
 
 
-@router.get("/deployments", summary="Deployments, the newest first", responses=_FAILS)
+@router.get("/deployments", summary="Deployments, the newest first", responses=FAILS)
 async def list_deployments(
     request: Request, device: str = "", state: str = "", limit: Limit = 100, cursor: str = ""
 ) -> shapes.DeploymentPage:
     """Of one device, in one state, or all."""
     if state and state not in set(DeploymentState):
         raise WrongUse(f"There is no state {state[:40]!r}; it is one of {', '.join(DeploymentState)}.")
-    before = _number(cursor, "cursor")
+    before = cursor_number(cursor)
 
     def read(conn: Connection) -> shapes.DeploymentPage:
         pk = devices.resolve(conn, device) if device else None
@@ -216,14 +117,14 @@ async def list_deployments(
     return await shell_of(request).database.read(read)
 
 
-@router.get("/deployments/{id}", summary="One deployment with its history", responses=_FAILS)
+@router.get("/deployments/{id}", summary="One deployment with its history", responses=FAILS)
 async def get_deployment(request: Request, id: str) -> shapes.DeploymentShape:  # noqa: A002
     """Every move it made, oldest first."""
     number = pages.number_of(id)
     return await shell_of(request).database.read(lambda conn: _deployment(conn, number))
 
 
-@router.post("/deployments/{id}/cancel", summary="Take back a queued deployment", responses=_FAILS)
+@router.post("/deployments/{id}/cancel", summary="Take back a queued deployment", responses=FAILS)
 async def cancel(request: Request, id: str) -> shapes.DeploymentShape:  # noqa: A002
     """409 once it was offered: a device cannot be told to stop."""
     shell, number = shell_of(request), pages.number_of(id)
@@ -238,12 +139,6 @@ def _deployment(conn: Connection, number: int) -> shapes.DeploymentShape:
     names, keys = naming.images(conn, [found.sha256]), naming.devices(conn, [found.device_pk])
     told = views.told_events(events.of_deployment(conn, number))
     return shapes.deployment(found, keys[found.device_pk][0], names[found.sha256], told)
-
-
-def _number(text: str, what: str) -> int | None:
-    if text and not (text.isdecimal() and len(text) < 16):
-        raise WrongUse(f"This {what} does not belong to this list. Begin again without one.")
-    return int(text) if text else None
 
 
 # --- Events -------------------------------------------------------------------------------------------------------
