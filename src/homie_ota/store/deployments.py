@@ -19,7 +19,7 @@ from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
-from homie_ota.store import events
+from homie_ota.store import events, memberships
 from homie_ota.store.database import changed_one, upsert
 from homie_ota.store.tables import deployment, ota_token
 
@@ -160,6 +160,7 @@ def insert(
     events.add(
         connection, "deployment", at=now, device_pk=device_pk, deployment_id=made.id, actor=by, data=data
     )
+    memberships.note(connection, made)
     return made
 
 
@@ -202,7 +203,10 @@ def advance(
         actor=actor,
         data=data,
     )
-    return get(connection, before.id)
+    moved = get(connection, before.id)
+    if moved is not None:
+        memberships.note(connection, moved)
+    return moved
 
 
 def _changes(
