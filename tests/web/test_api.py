@@ -203,6 +203,7 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
     expected = {
         "/devices", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why", "/firmware", "/firmware/{sha256}",
         "/firmware/{sha256}/file", "/deployments", "/deployments/{id}", "/deployments/{id}/cancel", "/events",
+        "/devices/{id}/pin", "/devices/{id}/tags/{tag}",
     }  # fmt: skip
     assert set(paths) == expected
     page = client.get(f"{API}/docs").text

@@ -33,7 +33,17 @@ def _ota_text(data: Row) -> str:
     return f"asked over HTTP, answered {data.get('answer', '')}: {data.get('why', '')}"
 
 
-_TEXTS: dict[str, Callable[[Row], str]] = {"deployment": _deployment_text, "ota": _ota_text}
+def _mark_text(data: Row) -> str:
+    if data.get("event") == "pin":
+        return f"pinned until {words.moment(data.get('until'))} UTC: {data.get('reason', '')}"
+    return f"{data.get('event', '')} {data.get('tag', '')}".strip()
+
+
+_TEXTS: dict[str, Callable[[Row], str]] = {
+    "deployment": _deployment_text,
+    "ota": _ota_text,
+    "mark": _mark_text,
+}
 
 
 def told_events(rows: Sequence[Row]) -> list[Row]:

@@ -75,6 +75,8 @@ class Device(_Shape):
     first_seen: Moment
     last_seen: Moment
     tags: list[str]
+    pinned_until: Moment | None = Field(description="held back until then, where that is to come")
+    pin_reason: str
     nodes: dict[str, Any] | None = None
 
 
@@ -225,6 +227,8 @@ _SAME = [
     "first_seen",
     "last_seen",
     "tags",
+    "pinned_until",
+    "pin_reason",
 ]
 
 
