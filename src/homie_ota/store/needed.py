@@ -1,0 +1,161 @@
+"""Who needs a stored image, and why: the one place that says what may not be deleted.
+
+Rule: an image is needed by whoever runs it, should run it or is being given it, and by whoever may have to go back to
+it: what a device ran before its last update, and what it was last seen to run well. What a revert took off a device
+nobody goes back to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import ACTIVE, DeploymentState, Outcome, Purpose
+from homie_ota.rollout.course import ENDED
+from homie_ota.store.tables import deployment, device, firmware, rollout, target
+
+NAMED = 3
+"""So many are named in a sentence; the others are counted."""
+
+
+class Why(StrEnum):
+    """What somebody needs an image for; the order is that of importance."""
+
+    RUNS = "runs"
+    TARGET = "target"
+    GIVEN = "given"
+    ROLLOUT = "rollout"
+    BEFORE = "before"  # it ran before the last update
+    GOOD = "good"  # the last one that was seen to run well
+
+
+IN_USE = frozenset({Why.RUNS, Why.TARGET, Why.GIVEN})
+"""What counts as “in use by n”."""
+
+_SENTENCES = {
+    Why.RUNS: ("runs it", "run it"),
+    Why.TARGET: ("should run it", "should run it"),
+    Why.GIVEN: ("is being updated to it", "are being updated to it"),
+    Why.ROLLOUT: ("brings it to devices", "bring it to devices"),
+    Why.BEFORE: ("may need it to go back", "may need it to go back"),
+    Why.GOOD: ("may need it to go back: it ran well there", "may need it to go back: it ran well there"),
+}
+
+
+class Need(NamedTuple):
+    """`who` needs the image `sha256`; `device_pk` is None for a rollout."""
+
+    sha256: str
+    why: Why
+    who: str
+    device_pk: int | None
+
+
+def find(
+    conn: Connection, hashes: Sequence[str] | None = None, reasons: Collection[Why] = tuple(Why)
+) -> list[Need]:
+    """Every need of these images (of all: None) for these reasons, the most important first, then by name."""
+    asked = [(why, query) for why, query in _queries() if why in reasons]
+    found = {need for why, query in asked for need in _asked(conn, why, query, hashes)}
+    order = list(Why)
+    return sorted(found, key=lambda need: (order.index(need.why), need.who, need.device_pk or 0, need.sha256))
+
+
+def _asked(conn: Connection, why: Why, query: sa.Select[Any], hashes: Sequence[str] | None) -> Iterator[Need]:
+    sha256 = query.selected_columns[0]
+    narrowed = query.where(sha256 != "") if hashes is None else query.where(sha256.in_(hashes))
+    for found, who, pk in conn.execute(narrowed.distinct()):
+        yield Need(found, why, who, pk)
+
+
+def _queries() -> list[tuple[Why, sa.Select[Any]]]:
+    """For each reason the statement that finds hash, name and device; a reason may have several."""
+    given = _of_device(deployment, deployment.c.sha256).where(deployment.c.state.in_(sorted(ACTIVE)))
+    return [
+        (Why.RUNS, _running()),
+        (Why.TARGET, _of_device(target, target.c.sha256)),
+        (Why.GIVEN, given),
+        (Why.ROLLOUT, _rollouts()),
+        (Why.BEFORE, _latest("previous_sha256", lambda d: _succeeded(d) & ~_reverts(d))),
+        (Why.BEFORE, _latest("previous_sha256", lambda d: d.c.offered_at.is_not(None) & ~_reverts(d))),
+        (Why.GOOD, _latest("sha256", _succeeded)),
+        (Why.GOOD, _latest("sha256", lambda d: _verified(d) | (_succeeded(d) & _reverts(d)))),
+    ]
+
+
+def _succeeded(table: Any) -> Any:
+    return table.c.state == DeploymentState.SUCCEEDED.value
+
+
+def _verified(table: Any) -> Any:
+    return table.c.outcome == Outcome.VERIFIED.value
+
+
+def _reverts(table: Any) -> Any:
+    return table.c.purpose == Purpose.REVERT.value
+
+
+def _running() -> sa.Select[Any]:
+    # 1.5 and esp32-homie announce no checksum: of them the name and version have to do.
+    named = (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
+    same = (device.c.md5 == firmware.c.md5) | ((device.c.md5 == "") & named)
+    return sa.select(firmware.c.sha256, device.c.device_id, device.c.pk).join_from(firmware, device, same)
+
+
+def _of_device(table: sa.Table, sha256: sa.Column[str]) -> sa.Select[Any]:
+    who = (device.c.device_id, device.c.pk)
+    return sa.select(sha256, *who).join_from(table, device, device.c.pk == table.c.device_pk)
+
+
+def _rollouts() -> sa.Select[Any]:
+    who = sa.literal("rollout ") + sa.cast(rollout.c.id, sa.String)
+    running = rollout.c.state.not_in(sorted(ENDED))
+    return sa.select(rollout.c.sha256, who, sa.null().label("pk")).where(running)
+
+
+def _latest(sha256: str, also: Callable[[Any], Any]) -> sa.Select[Any]:
+    """This hash of each device's latest deployment that is `also` so."""
+    later = deployment.alias("later")
+    same_device = (later.c.device_pk == deployment.c.device_pk) & (later.c.id > deployment.c.id)
+    newer = sa.exists().where(same_device, also(later))
+    return _of_device(deployment, deployment.c[sha256]).where(also(deployment), ~newer)
+
+
+# --- What follows from it -----------------------------------------------------------------------------------------
+
+
+def in_use_counts(conn: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
+    users: dict[str, set[int | None]] = {sha256: set() for sha256 in hashes}
+    for need in find(conn, hashes, IN_USE):
+        users[need.sha256].add(need.device_pk)
+    return {sha256: len(found) for sha256, found in users.items()}
+
+
+def in_use_by(conn: Connection, sha256: str) -> int:
+    """How many devices run this image, have it as their target, or are being given it."""
+    return in_use_counts(conn, [sha256])[sha256]
+
+
+def sentence(needs: Sequence[Need]) -> str:
+    """Who needs an image, in words: `hall-lamp runs it; attic may need it to go back`; empty where nobody does."""
+    said: set[tuple[str, int | None]] = set()
+    parts = []
+    for why in Why:
+        found = [each for each in needs if each.why is why and each[2:] not in said]
+        said.update((each.who, each.device_pk) for each in found)
+        if found:
+            parts.append(f"{_listed([each.who for each in found])} {_SENTENCES[why][len(found) > 1]}")
+    return "; ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    shown, more = list(names[:NAMED]), len(names) - NAMED
+    last = f"{more} more" if more > 0 else shown.pop()
+    return f"{', '.join(shown)} and {last}"
