@@ -575,3 +575,67 @@ def test_what_many_devices_say_alike_is_kept_once() -> None:
             fleet.apply(seen, 0.0)
     words = [known.facts[fact] for known in fleet.devices for fact in ("fw/name", "implementation")]
     assert len({id(word) for word in words}) == 1
+
+
+def told(fleet: Fleet, now: float, *, retained: bool = False, **facts: str) -> None:
+    for fact, text in facts.items():
+        fleet.apply(FactSeen(LAMP, fact, text, retained), now)
+
+
+def rounds(fleet: Fleet) -> list[tuple[float | None, ...]]:
+    known = fleet.get(LAMP)
+    assert known is not None
+    return [tuple(each) for each in known.recent.rounds] if known.recent else []
+
+
+def test_statistics_are_kept_round_by_round_whatever_of_them_a_generation_tells() -> None:
+    fleet = Fleet()
+    told(fleet, 10.0, signal="80", uptime="0")
+    told(fleet, 70.0, signal="78", uptime="60", heap="30000")
+    told(fleet, 130.0, uptime="120")
+    assert rounds(fleet) == [(10.0, 0.0, None, 80.0), (70.0, 60.0, 30000.0, 78.0), (130.0, 120.0, None, None)]
+
+
+def test_of_the_statistics_only_the_last_few_are_kept_and_none_that_is_history_or_no_number() -> None:
+    fleet = Fleet()
+    told(fleet, 1.0, retained=True, uptime="5000", signal="80")
+    assert rounds(fleet) == []
+    told(fleet, 2.0, uptime="soon", signal="nan", heap="")
+    assert rounds(fleet) == []
+    for number in range(20):
+        told(fleet, 10.0 * number, uptime=str(number))
+    assert [each[1] for each in rounds(fleet)] == [float(number) for number in range(12, 20)]
+
+
+def test_a_statistic_that_is_delivered_twice_is_one_and_a_lost_one_spoils_only_its_round() -> None:
+    fleet = Fleet()
+    told(fleet, 10.0, signal="80", uptime="0")
+    told(fleet, 10.5, signal="80", uptime="0")
+    told(fleet, 70.0, uptime="60")
+    told(fleet, 130.0, signal="70", uptime="120")
+    assert rounds(fleet) == [(10.0, 0.0, None, 80.0), (70.0, 60.0, None, None), (130.0, 120.0, None, 70.0)]
+
+
+def test_statistics_survive_a_restart_of_ours() -> None:
+    fleet = Fleet()
+    told(fleet, 10.0, signal="80", uptime="0")
+    again = Fleet()
+    kept = [list(each) for each in rounds(fleet)]
+    again.restore(LAMP, 1, State.READY, {}, {}, (), 1.0, 1.0, recent=kept)
+    told(again, 70.0, signal="80", uptime="60")
+    assert rounds(again) == [(10.0, 0.0, None, 80.0), (70.0, 60.0, None, 80.0)]
+
+
+def test_the_nodes_of_a_device_without_a_list_are_those_that_it_announced_when_it_last_came() -> None:
+    fleet = Fleet()
+    for node in ("relay", "led"):
+        fleet.apply(NodeFactSeen(LAMP, node, "type", "switch", False), 10.0)
+    fleet.apply(state(State.READY, legacy=True), 11.0)
+    known = fleet.get(LAMP)
+    assert known is not None
+    assert known.facts["nodes/told"] == "led,relay"
+    fleet.apply(state(State.LOST, legacy=True), 20.0)
+    fleet.apply(NodeFactSeen(LAMP, "led", "type", "switch", True), 21.0)  # the broker still has it
+    fleet.apply(NodeFactSeen(LAMP, "relay", "type", "switch", False), 22.0)
+    fleet.apply(state(State.READY, legacy=True), 23.0)
+    assert known.facts["nodes/told"] == "relay"

@@ -6,7 +6,7 @@ uses it; nothing is forgotten unless it is told to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, ValuesView
+from collections.abc import Iterable, Mapping, Sequence, ValuesView
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,7 @@ from homie_ota.fleet.known import (
     KnownProperty,
     Reading,
 )
+from homie_ota.fleet.recent import Recent, Round
 from homie_ota.fleet.restore import restored
 from homie_ota.model import (
     Address,
@@ -31,7 +32,7 @@ from homie_ota.model import (
     ValueSeen,
 )
 
-__all__ = ["Changed", "Fleet", "KnownDevice", "KnownNode", "KnownProperty", "Reading"]
+__all__ = ["Changed", "Fleet", "KnownDevice", "KnownNode", "KnownProperty", "Reading", "Round"]
 
 _CHANGED = [Changed(bits) for bits in range(128)]
 
@@ -151,12 +152,17 @@ class Fleet:
         last_seen: float,
         *,
         state_since: float = 0.0,
+        recent: Sequence[Sequence[float | None]] = (),
     ) -> KnownDevice:
-        """Bring back a device from its row (`facts`, `nodes` as written) and readings (node, prop, value, at)."""
+        """Bring back a device from its row (`facts`, `nodes`, `recent` as written) and readings.
+
+        A reading is (node, prop, value, at).
+        """
         self.forget(address)
         known = restored(KnownDevice(address, first_seen), facts, nodes, readings, self.caps)
         known.pk, known.state = pk, state
         known.state_since, known.last_seen = state_since, last_seen
+        known.recent = Recent(recent) if recent else None
         self._devices[address] = known
         self._adopt(known, None)
         return known

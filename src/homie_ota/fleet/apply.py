@@ -35,13 +35,15 @@ from homie_ota.model import (
 )
 
 
-def node_fact(known: KnownDevice, seen: NodeFactSeen, _now: float, caps: Caps) -> int:
+def node_fact(known: KnownDevice, seen: NodeFactSeen, now: float, caps: Caps) -> int:
     """An attribute of a node."""
     name = "announced" if seen.fact == "properties" else seen.fact
     node = entries.make_node(known, seen.node, caps) if seen.value else known.nodes.get(seen.node)
     if node is None:
         return 0
     node.heard |= NODE_BITS[name]
+    if not seen.retained and seen.value:
+        node.live_at = now
     changed = entries.word(known, node, name, seen.value, caps)
     if not seen.value:
         entries.tidy(known, seen.node, caps)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from enum import IntFlag
 from typing import NamedTuple
 
+from homie_ota.fleet.recent import Recent
 from homie_ota.model import FACTS, Address, State
 
 
@@ -82,13 +83,14 @@ class KnownProperty:
 
 
 class KnownNode:
-    """One node; `announced` is its list of properties as announced."""
+    """One node; `announced` is its list of properties as announced, `live_at` when it was last announced live."""
 
-    __slots__ = ("announced", "array", "heard", "name", "properties", "type")
+    __slots__ = ("announced", "array", "heard", "live_at", "name", "properties", "type")
 
     def __init__(self) -> None:
         self.name = self.type = self.announced = self.array = ""
         self.heard = 0
+        self.live_at = 0.0
         self.properties: dict[str, KnownProperty] = {}
 
     def unheard(self, node_id: str, *, described: bool) -> Iterator[str]:
@@ -105,7 +107,8 @@ class KnownDevice:
     `pk` is its row's, None until it has one. `state` is what it says itself (`Fleet.effective_state` knows its root).
     `last_seen`: the last message that was not retained (until then: the first of all); `live_since`: the last announce
     that was not retained, or None. `changed` joins what changed since `take_changed`; `topics` and `text` count what is
-    kept, `refused` what was not. `removed`: its presence was cleared on the broker.
+    kept, `refused` what was not. `removed`: its presence was cleared on the broker. `recent`: its last statistics, None
+    before the first.
     """
 
     __slots__ = (
@@ -122,6 +125,7 @@ class KnownDevice:
         "nodes",
         "pending",
         "pk",
+        "recent",
         "refused",
         "removed",
         "state",
@@ -147,6 +151,7 @@ class KnownDevice:
         self.heard = 0
         self.changed = 0
         self.pending: list[KnownProperty] | None = None
+        self.recent: Recent | None = None
         self.topics = self.text = self.refused = 0
 
     @property

@@ -19,16 +19,24 @@ from homie_ota.fleet.known import (
     STATISTIC,
     KnownDevice,
 )
+from homie_ota.fleet.recent import COLUMNS, Recent
 from homie_ota.model import FactSeen, OtaRequestSeen, State, StateSeen
 
 _STATISTICS = frozenset({"signal", "uptime", "heap", "cputemp", "cpuload", "battery", "supply"})
+TOLD_NODES = "nodes/told"
+"""A fact of ours: the nodes that a device without `$nodes` announced when it last came, as `$nodes` would list them."""
+
 _ANNOUNCING = frozenset({State.INIT, State.READY, State.ALERT})
 
 # What many devices say alike is kept once.
 _SHARED = frozenset(FACT_BITS) - _STATISTICS - {"name", "ip", "mac", "config"}
 
 
-def state(known: KnownDevice, seen: StateSeen, now: float, _caps: Caps) -> int:
+_AN_ANNOUNCE = 60.0
+"""Seconds before `ready` in which nodes belong to the same announce, where the device was not seen to leave."""
+
+
+def state(known: KnownDevice, seen: StateSeen, now: float, caps: Caps) -> int:
     """The state by `$state` or by `$online`; which of them counts, `resolve` knows.
 
     UNKNOWN no device says: it means that the broker knows neither topic any more.
@@ -42,9 +50,19 @@ def state(known: KnownDevice, seen: StateSeen, now: float, _caps: Caps) -> int:
     else:
         known.by_state = seen.state
         known.heard |= STATE_TOPIC_BIT
+    changed = 0
     if not seen.retained and seen.state in _ANNOUNCING:
         known.live_since = now
-    return resolve(known, now)
+        if seen.state is State.READY and "nodes" not in known.facts and not known.described:
+            changed = _note_nodes(known, now, caps)
+    return changed | resolve(known, now)
+
+
+def _note_nodes(known: KnownDevice, now: float, caps: Caps) -> int:
+    """Homie 2.0.0 has no `$nodes`, and the broker keeps the topics of nodes that a new firmware has not."""
+    since = now - _AN_ANNOUNCE if known.state is State.READY else known.state_since
+    told = sorted(each for each, node in known.nodes.items() if node.live_at >= since and node.live_at > 0.0)
+    return put(known, TOLD_NODES, ",".join(told), caps) if told else 0
 
 
 def _unknown(known: KnownDevice, now: float) -> int:
@@ -81,12 +99,20 @@ def fact(known: KnownDevice, seen: FactSeen, now: float, caps: Caps) -> int:
         if claim is None:
             return 0
         claimed = claim
+    if not retained and name in COLUMNS:
+        claimed |= _note_statistic(known, name, value, now)
     if known.facts.get(name, "") == value:
         return claimed
     changed = put(known, name, value, caps)
     if name == "homie":
         changed |= resolve(known, now)
     return changed | claimed
+
+
+def _note_statistic(known: KnownDevice, name: str, value: str, now: float) -> int:
+    if known.recent is None:
+        known.recent = Recent()
+    return STATISTIC if known.recent.note(name, value, now) else 0
 
 
 def put(known: KnownDevice, name: str, value: str, caps: Caps) -> int:
