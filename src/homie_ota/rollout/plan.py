@@ -70,8 +70,10 @@ class Order(StrEnum):
 class Gate:
     """When a wave has passed (rollout-rules.md, rule 2): all four must hold.
 
-    `verified` is a share of those really tried (0–1), `harmful` the most harmful failures that are borne, `soak` the
-    seconds since the last success, `minimum` how many must really have been tried (never more than the wave has).
+    `verified` is a share (0–1) of those who count: all of the wave but the absent, the skipped, those that run the
+    image already and the withdrawn; whoever still waits counts, so a wave cannot pass on its first success. `harmful`
+    is the most harmful failures that are borne, `soak` the seconds since the last success, `minimum` how many must
+    really have been tried (never more than the wave has).
     """
 
     verified: float = 0.9
@@ -115,7 +117,8 @@ class Plan:
     """All of it. `guards` are queries that a device must fit when it is offered the image (`relay/on:false`).
 
     `last` is a query: devices that fit it go after all others (the plug that feeds this server). `absent_after` are
-    seconds after which a member that never woke up no longer holds its wave. `attempts` is the budget a device.
+    seconds after which a member that never woke up no longer holds its wave; late joiners are taken for `late_for`
+    seconds after the last wave has passed. `attempts` is the budget a device.
     """
 
     waves: tuple[WaveRule, ...]
@@ -127,6 +130,7 @@ class Plan:
     on_harm: OnHarm = OnHarm.PAUSE
     attempts: int = 3
     absent_after: float = 86400.0
+    late_for: float = 2_592_000.0
 
 
 CANARY = WaveRule(count=1, gate=Gate(verified=1.0, harmful=0, soak=120.0))
