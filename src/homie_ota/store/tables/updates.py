@@ -89,6 +89,13 @@ event = Table(
     Column("data", JSON, nullable=False, default=dict),
 )
 
+Index(
+    "event_of_rollouts",
+    event.c.seq,
+    sqlite_where=text("kind = 'rollout'"),
+    postgresql_where=text("kind = 'rollout'"),
+)
+
 lease = Table(
     "lease",
     metadata,

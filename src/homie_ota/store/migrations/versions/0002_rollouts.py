@@ -133,3 +133,7 @@ def _make_rollouts() -> None:
     )
     op.create_index("membership_outcome", "membership", ["rollout_id", "wave", "outcome"])
     op.create_index("membership_of_device", "membership", ["device_pk"])
+    of_rollouts = sa.text("kind = 'rollout'")
+    op.create_index(
+        "event_of_rollouts", "event", ["seq"], sqlite_where=of_rollouts, postgresql_where=of_rollouts
+    )
