@@ -66,10 +66,14 @@ class Recent:
     @property
     def rounds(self) -> list[Round]:
         """All that is kept, oldest first."""
-        told = [number if isfinite(number) else None for number in self._numbers]
-        return [Round(told[at] or 0.0, *told[at + 1 : at + _WIDTH]) for at in range(0, len(told), _WIDTH)]
+        return [_round(self._numbers[at : at + _WIDTH]) for at in range(0, len(self._numbers), _WIDTH)]
 
     @property
     def last(self) -> Round | None:
         """The newest round, None before the first."""
-        return self.rounds[-1] if self._numbers else None
+        return _round(self._numbers[-_WIDTH:]) if self._numbers else None
+
+
+def _round(numbers: array[float]) -> Round:
+    at, uptime, heap, signal = (number if isfinite(number) else None for number in numbers)
+    return Round(at or 0.0, uptime, heap, signal)

@@ -17,20 +17,11 @@ from homie_ota.errors import HomieOtaError
 from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.fleet.known import STATE_BIT
 from homie_ota.ingest.batch import Batch, Identity, write_batch
+from homie_ota.ingest.hearing import append, may_tell, news_of
 from homie_ota.ingest.reread import Reread
-from homie_ota.model import (
-    Address,
-    FactSeen,
-    Observation,
-    OtaEvent,
-    OtaRequestSeen,
-    OtaStatusSeen,
-    Publish,
-    State,
-    StateSeen,
-)
+from homie_ota.model import Address, Observation, Publish, State, StateSeen
 from homie_ota.mqtt import Session
-from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
+from homie_ota.rollout.proof import News
 from homie_ota.store import devices
 from homie_ota.store.database import ROWS_A_BATCH, Database
 
@@ -87,6 +78,7 @@ class Ingest:
                 readings=each.readings,
                 first_seen=row["first_seen"],
                 last_seen=row["last_seen"],
+                recent=row["recent"],
             )
             self.identity.current[row["pk"]] = known
         self.identity.start(addresses, stored)
@@ -107,18 +99,14 @@ class Ingest:
 
     def _notice(self, observation: Observation) -> None:
         """Keep what may move a deployment; most messages may not."""
-        kind = type(observation)
-        if kind is FactSeen and observation.fact not in _TELLING:  # type: ignore[union-attr]
-            return
-        find = _NEWS.get(kind)
-        if find is None:
+        if not may_tell(observation):
             return
         known = self.fleet.get(observation.device)
-        news = find(observation, known, self.clock()) if known else None
+        news = news_of(observation, known, self.clock()) if known else None
         if isinstance(news, str):
             self._requests[observation.device] = news
         elif news is not None:
-            _append(self._news.setdefault(observation.device, []), news)
+            append(self._news.setdefault(observation.device, []), news)
         self._something.set()
 
     def _quiet_since(self) -> float:
@@ -156,7 +144,7 @@ class Ingest:
             return
         try:
             moved = await self.database.write(
-                lambda connection: write_batch(connection, batch), urgent=bool(batch.news)
+                lambda connection: write_batch(connection, batch), urgent=batch.is_urgent
             )
         except HomieOtaError as error:
             # The fleet in memory stays right; what could not be written is written with its next change.
@@ -235,53 +223,3 @@ class Ingest:
     def forget_presence(self) -> None:
         """The connection is gone: from now on nothing in the fleet counts as heard."""
         self.fleet.listen_anew()
-
-
-_TELLING = frozenset({"md5", "fw/version"})
-
-
-def _append(news: list[News], latest: News) -> None:
-    """Of progress only the latest counts: some firmware says it for every packet (homie-ota.md rule 5)."""
-    if news and _is_progress(latest) and _is_progress(news[-1]):
-        news[-1] = latest
-    else:
-        news.append(latest)
-
-
-def _is_progress(news: News) -> bool:
-    return isinstance(news, StatusNews) and news.event is OtaEvent.PROGRESS
-
-
-def _request(observation: OtaRequestSeen, _known: KnownDevice, _now: float) -> str | None:
-    return observation.wanted or None
-
-
-def _announce(observation: FactSeen, known: KnownDevice, now: float) -> News | None:
-    # `$fw/checksum` comes after name and version; only generations without `$homie` tell no checksum at all.
-    if observation.fact == "fw/version" and "homie" in known.facts:
-        return None
-    facts = known.facts
-    md5 = facts.get("md5", "").lower() if "homie" in facts else ""
-    return AnnounceNews(
-        now, facts.get("fw/name", ""), facts.get("fw/version", ""), md5, not observation.retained
-    )
-
-
-def _status(observation: OtaStatusSeen, _known: KnownDevice, now: float) -> News | None:
-    if observation.retained:  # homie-esp8266 retains its status: after a subscription this is history
-        return None
-    done, total = (observation.done, observation.total) if observation.event is OtaEvent.PROGRESS else (0, 0)
-    return StatusNews(now, observation.event, done, total, observation.detail)
-
-
-def _state(observation: StateSeen, _known: KnownDevice, now: float) -> News | None:
-    return StateNews(now, observation.state, not observation.retained)
-
-
-_NEWS: dict[type, Callable[..., News | str | None]] = {
-    FactSeen: _announce,
-    OtaStatusSeen: _status,
-    StateSeen: _state,
-    OtaRequestSeen: _request,
-}
-"""What a kind of observation means for deployments: news, or the text of a `$ota` that somebody published."""

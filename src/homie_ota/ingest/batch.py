@@ -14,7 +14,7 @@ from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.homie import facts_row
 from homie_ota.homie.rows import mac as mac_of
 from homie_ota.model import AWAKE, Address, Deployment
-from homie_ota.rollout.proof import News
+from homie_ota.rollout.proof import News, StatsNews
 from homie_ota.rollout.versions import version_key
 from homie_ota.store import devices, events, identities
 from homie_ota.store import news as news_of_devices
@@ -145,6 +145,11 @@ class Batch:
         """True when there is nothing to write."""
         return not (self.rows or self.readings or self.cleared or self.news or self.requests or self.links)
 
+    @property
+    def is_urgent(self) -> bool:
+        """True when it may move a deployment at once; statistics may only in the end, and half the fleet tells some."""
+        return any(not isinstance(each, StatsNews) for heard in self.news.values() for each in heard)
+
     def add_row(self, known: KnownDevice, fleet: Fleet, identity: Identity) -> None:
         """The device's row and address, when this address is its present one."""
         if known.pk is None or not identity.owns(known):
@@ -165,6 +170,7 @@ class Batch:
                 "version_key": version,
                 "first_seen": known.first_seen,
                 "last_seen": known.last_seen,
+                "recent": [list(each) for each in known.recent.rounds] if known.recent else [],
                 **facts,
             }
         )

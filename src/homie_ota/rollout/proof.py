@@ -42,7 +42,19 @@ class StateNews(NamedTuple):
     live: bool
 
 
-News = StatusNews | AnnounceNews | StateNews
+class StatsNews(NamedTuple):
+    """The device told statistics, live; `at` is when this round began, None what it did not tell (yet).
+
+    `uptime` in seconds, `heap` in free bytes, `signal` in percent.
+    """
+
+    at: float
+    uptime: float | None
+    heap: float | None
+    signal: float | None
+
+
+News = StatusNews | AnnounceNews | StateNews | StatsNews
 
 
 class Proof(NamedTuple):
@@ -69,6 +81,8 @@ def weigh(news: News, deployment: Deployment, target: Firmware, way: Way) -> Pro
         return _weigh_status(news, deployment)
     if isinstance(news, AnnounceNews):
         return _weigh_announce(news, deployment, target, way)
+    if isinstance(news, StatsNews):
+        return None  # `verification` looks at them
     return _weigh_state(news, deployment, way)
 
 
