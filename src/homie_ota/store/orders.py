@@ -93,9 +93,26 @@ def _insert(
     connection: Connection, device_pk: int, firmware: Firmware, by: str, now: float, override: str
 ) -> Deployment:
     row = devices.row(connection, device_pk) or {}
+    return queue(connection, row, firmware, by=by, now=now, override=override)
+
+
+def queue(
+    connection: Connection,
+    row: dict[str, Any],
+    firmware: Firmware,
+    *,
+    by: str,
+    now: float,
+    override: str = "",
+    **place: Any,
+) -> Deployment:
+    """A new attempt for the device of this row, which was judged before; raises Conflict while another one runs.
+
+    `place` is what `deployments.insert` takes besides: rollout_id, wave, purpose, not_before, not_after.
+    """
     return deployments.insert(
         connection,
-        device_pk=device_pk,
+        device_pk=row["pk"],
         sha256=firmware.sha256,
         size=firmware.size,
         previous_sha256=_stored_with(connection, row["md5"]),
@@ -103,6 +120,7 @@ def _insert(
         by=by,
         now=now,
         override=override,
+        **place,
     )
 
 
