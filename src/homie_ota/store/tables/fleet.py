@@ -131,4 +131,7 @@ leftover = Table(
     Column("text", Text, nullable=False, default=""),
     Column("size", Integer, nullable=False, default=0),
     Column("found_at", Float, nullable=False),
+    # A person asked to clear it: when, and who.
+    Column("asked_at", Float, nullable=True),
+    Column("asked_by", String(64), nullable=False, default=""),
 )

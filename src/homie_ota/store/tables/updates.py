@@ -26,6 +26,7 @@ target = Table(
     Column("sha256", String(64), nullable=False),
     Column("source", String(64), nullable=False, default=""),
     Column("until", Float, nullable=True),
+    Column("since", Float, nullable=True),
 )
 
 deployment = Table(
@@ -47,6 +48,14 @@ deployment = Table(
     Column("deadline", Float, nullable=True),
     Column("not_before", Float, nullable=True),
     Column("not_after", Float, nullable=True),
+    # It goes out only when the device came back after this moment; None: it need not.
+    Column("fresh_after", Float, nullable=True),
+    # It goes out only while nothing else is on the air, and nothing else goes out meanwhile.
+    Column("alone", Boolean, nullable=False, default=False),
+    # While QUEUED: whose turn it is (store/turns.py); None as long as the device is not awake.
+    Column("turn", Integer, nullable=True),
+    # What followed its failure: one of rollout.attempts.Followed; empty: not decided yet.
+    Column("followed", String(16), nullable=False, default=""),
     Column("reason", Text, nullable=False, default=""),
     Column("harmful", Boolean, nullable=True),
     # The stable word of `reason`, and how it ended: one of model.Outcome, empty while it runs.
@@ -76,6 +85,28 @@ Index(
     sqlite_where=text("state NOT IN ('succeeded', 'failed', 'cancelled')"),
     postgresql_where=text("state NOT IN ('succeeded', 'failed', 'cancelled')"),
 )
+
+Index(
+    "deployment_turns",
+    deployment.c.rollout_id,
+    deployment.c.turn,
+    deployment.c.id,
+    sqlite_where=text("state = 'queued'"),
+    postgresql_where=text("state = 'queued'"),
+)
+Index(
+    "deployment_lapses",
+    deployment.c.not_after,
+    sqlite_where=text("state = 'queued' AND not_after IS NOT NULL"),
+    postgresql_where=text("state = 'queued' AND not_after IS NOT NULL"),
+)
+Index(
+    "deployment_unfollowed",
+    deployment.c.id,
+    sqlite_where=text("state = 'failed' AND followed IN ('', 'cure')"),
+    postgresql_where=text("state = 'failed' AND followed IN ('', 'cure')"),
+)
+Index("deployment_offers", deployment.c.rollout_id, deployment.c.offered_at)
 
 event = Table(
     "event",

@@ -1,0 +1,32 @@
+"""Turns, retries and lapses of what waits; leftovers that somebody wants cleared; since when a target stands."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add columns and the indexes by which ten thousand that wait are not looked through."""
+    for name in ("fresh_after", "turn"):
+        kind = sa.Float() if name == "fresh_after" else sa.Integer()
+        op.add_column("deployment", sa.Column(name, kind, nullable=True))
+    op.add_column("deployment", sa.Column("alone", sa.Boolean(), nullable=False, server_default=sa.false()))
+    # What failed before nobody watches any more.
+    op.add_column(
+        "deployment", sa.Column("followed", sa.String(16), nullable=False, server_default="nothing")
+    )
+    op.add_column("leftover", sa.Column("asked_at", sa.Float(), nullable=True))
+    op.add_column("leftover", sa.Column("asked_by", sa.String(64), nullable=False, server_default=""))
+    op.add_column("target", sa.Column("since", sa.Float(), nullable=True))
+    _index("deployment_turns", ["rollout_id", "turn", "id"], "state = 'queued'")
+    _index("deployment_lapses", ["not_after"], "state = 'queued' AND not_after IS NOT NULL")
+    _index("deployment_unfollowed", ["id"], "state = 'failed' AND followed IN ('', 'cure')")
+    op.create_index("deployment_offers", "deployment", ["rollout_id", "offered_at"])
+
+
+def _index(name: str, columns: list[str], where: str) -> None:
+    op.create_index(name, "deployment", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
