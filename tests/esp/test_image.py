@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from homie_ota.esp.image import HEAD_BYTES, Inspection, Inspector, clean, inspect, refusal
+from homie_ota.esp.image import Inspection, Inspector, clean, inspect
 from homie_ota.simulator.images import homie_magic, make_image
 
 
@@ -28,14 +28,9 @@ def in_pieces(data: bytes, size: int) -> Inspection:
 
 def test_an_esp8266_image_tells_name_version_brand_chip_and_flash() -> None:
     seen = inspect(make_image("hall-lamp", "1.0.3", "acme", flash_mode="dout", flash_size=4 << 20))
-    assert seen == Inspection(
-        name="hall-lamp",
-        version="1.0.3",
-        brand="acme",
-        chip="esp8266",
-        flash_size=4 << 20,
-        flash_mode="dout",
-    )
+    assert (seen.name, seen.version, seen.brand, seen.chip) == ("hall-lamp", "1.0.3", "acme", "esp8266")
+    assert (seen.flash_size, seen.flash_mode, seen.flash_frequency) == (4 << 20, "dout", "40m")
+    assert seen.findings == ()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +49,7 @@ def test_the_same_nibble_means_another_flash_size_on_an_esp32() -> None:
 def test_an_unknown_chip_is_not_guessed_but_said() -> None:
     seen = inspect(esp32_image(4711))
     assert seen.chip == ""
-    assert "does not tell" in seen.warnings[0]
+    assert any("a chip that is not known here (id 4711)" in warning for warning in seen.warnings)
 
 
 def test_an_image_without_magic_has_neither_name_nor_version() -> None:
@@ -91,7 +86,7 @@ def test_a_lone_left_mark_swallows_nothing_behind_it() -> None:
 def test_a_second_name_is_warned_of_and_the_first_one_kept() -> None:
     seen = inspect(make_image("lamp", "1.0.0") + homie_magic("other", "1.0.0"))
     assert seen.name == "lamp"
-    assert any("more than one name" in warning for warning in seen.warnings)
+    assert any("names more than one name" in warning for warning in seen.warnings)
 
 
 def test_half_a_magic_is_warned_of() -> None:
@@ -127,57 +122,7 @@ def test_no_bytes_raise_and_what_is_kept_is_bounded(chunks: list[bytes]) -> None
     seen = inspector.finish()
     data = b"".join(chunks)
     assert inspector.size == len(data)
-    assert len(inspector.head) <= HEAD_BYTES
     assert seen == inspect(data)
-    refusal(inspector.head, len(data), "x.bin")
-
-
-TABLE = [
-    (b"", "an empty file"),
-    (b"\x7fELF\x01\x01\x01" + bytes(50), "an ELF file"),
-    (b"PK\x03\x04" + bytes(50), "a zip archive"),
-    (b"\x1f\x8b\x08" + bytes(50), "a gzip file, which Homie devices refuse"),
-    (b"UF2\n" + bytes(508), "a UF2 file"),
-    (b"\xaa\x50\x01\x02" + bytes(50), "a partition table"),
-    (b"\xff" * 4096, "erased flash"),
-    (b"<!DOCTYPE html><html>", "an HTML page"),
-    (b"\xef\xbb\xbf\r\n <html lang=de>", "an HTML page"),
-    (b":10010000214601360121470136007EFE09D2190140\r\n", "an Intel HEX file"),
-    (b'{"name": "lamp"}\n', "a text file"),
-    ("Grüße\n".encode(), "a text file"),
-    (b"\x01\0\0\0" + b"\xff" * 4092, "boot_app0.bin"),
-    (bytes(8) + b"littlefs" + bytes(40), "a LittleFS file system"),
-    (b"\xff" * 0x1000 + b"\xe9\x04\x02\x20" + bytes(500), "a factory image"),
-    (b"\xe9\x01\x02", "cut off after 3 bytes"),
-    (b"\0\xfe\xef\x3f" + bytes(500), "begins with 00 FE EF 3F"),
-]
-
-
-@pytest.mark.parametrize(("data", "words"), TABLE, ids=[words for _, words in TABLE])
-def test_each_wrong_file_gets_its_own_sentence_and_a_way_on(data: bytes, words: str) -> None:
-    sentence = refusal(data[:HEAD_BYTES], len(data), "C:\\fw\\lamp.bin")
-    assert sentence is not None
-    assert sentence.startswith("C:\\fw\\lamp.bin: this is ")
-    assert words in sentence
-    assert "pload" in sentence
-    assert "\n" not in sentence
-
-
-def test_the_sentences_differ_from_each_other() -> None:
-    sentences = {refusal(data[:HEAD_BYTES], len(data), "x") for data, _ in TABLE}
-    assert len(sentences) == len(TABLE) - 2  # two HTML pages, two texts
-
-
-@pytest.mark.parametrize(
-    "data", [make_image("lamp", "1.0.0"), make_image("x", "1", homie=False), esp32_image(5)]
-)
-def test_esp_images_are_not_refused(data: bytes) -> None:
-    assert refusal(data[:HEAD_BYTES], len(data), "lamp.bin") is None
-
-
-def test_a_file_name_with_line_breaks_stays_on_its_line() -> None:
-    assert (refusal(b"", 0, "a\nb\x1b[31m.bin") or "").startswith("ab[31m.bin: ")
-    assert (refusal(b"", 0, "") or "").startswith("The file: ")
 
 
 HOMIE = {
@@ -209,20 +154,3 @@ def test_real_homie_images_are_read_as_their_makers_named_them(shared: Path) -> 
         seen = in_pieces((shared / "firmware" / "good" / filename).read_bytes(), 65_536)
         assert (seen.name, seen.version, seen.brand, seen.flash_size) == expected
         assert (seen.chip, seen.flash_mode, seen.warnings) == ("esp8266", "dio", ())
-
-
-def test_real_images_of_other_frameworks_are_taken_and_their_chip_is_known(shared: Path) -> None:
-    for filename, chip in CHIPS.items():
-        data = (shared / "firmware" / "good" / filename).read_bytes()
-        assert inspect(data).chip == chip
-        assert refusal(data[:HEAD_BYTES], len(data), filename) is None
-
-
-def test_real_wrong_uploads_that_do_not_begin_with_e9_are_refused(shared: Path) -> None:
-    files = [path for path in (shared / "firmware" / "wrong").iterdir() if path.is_file()]
-    refused = {
-        path.name for path in files if refusal(path.read_bytes()[:HEAD_BYTES], path.stat().st_size, path.name)
-    }
-    begins_with_e9 = {path.name for path in files if path.read_bytes()[:1] == b"\xe9"}
-    assert refused == {path.name for path in files} - begins_with_e9
-    assert len(refused) >= 9

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import BadFirmware, Conflict, NotFound, StorageFull, WrongUse
-from homie_ota.esp.image import Inspection
+from homie_ota.esp.image import Finding, Inspection, Severity
 from homie_ota.model import DeploymentState, Firmware
 from homie_ota.simulator.images import make_image
 from homie_ota.store import firmware, intake
@@ -79,7 +79,7 @@ def test_what_is_added_is_found_again_whole(empty: Connection) -> None:
         chip="esp32-c3",
         flash_size=4 << 20,
         flash_mode="dio",
-        warnings=("w",),
+        findings=(Finding("odd", Severity.WARNING, "w"),),
     )
     new = image("lamp", "1.0", description="hall", warnings=("v",))
     stored = firmware.add(empty, new, seen, NOW, "jo")

@@ -6,7 +6,7 @@ given. How files become rows is in `intake`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -46,8 +46,14 @@ def _read(row: Any) -> Firmware:
         flash_size=row["flash"],
         flash_mode=row["mode"],
         warnings=tuple(row["inspection"].get("warnings", ())),
-        magic=bool(row["inspection"].get("magic", False)),
+        magic=_tells_its_name(row["inspection"]),
     )
+
+
+def _tells_its_name(inspection: Mapping[str, Any]) -> bool:
+    """Whether the image has the Homie magic; rows of 0.1.0 say just that, newer ones what it says."""
+    said = inspection.get("magic", False)
+    return said if isinstance(said, bool) else any(word in ("name", "version") for word, _ in said)
 
 
 def add(connection: Connection, new: Firmware, inspection: Inspection, now: float, by: str) -> Firmware:
@@ -61,8 +67,8 @@ def add(connection: Connection, new: Firmware, inspection: Inspection, now: floa
         "mode": inspection.flash_mode,
         "kind": inspection.kind,
         "inspection": {
+            **inspection.as_data(),
             "warnings": [*inspection.warnings, *new.warnings],
-            "magic": bool(inspection.name or inspection.version),
         },
         "uploaded_at": now,
         "uploaded_by": by,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homie_ota.errors import BadFirmware, HomieOtaError
-from homie_ota.esp.image import Inspection, Inspector, clean, refusal
+from homie_ota.esp.image import Inspection, Inspector, clean, refusal, sentence
 from homie_ota.model import Firmware
 from homie_ota.store.receiving import BLOCK, PARTS, Received, for_people, part_of, receive
 
@@ -80,13 +80,16 @@ class ImageFiles:
 
     # --- Coming in
 
-    async def receive(self, chunks: AsyncIterator[bytes], *, filename: str, max_size: int) -> Received:
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, filename: str, max_size: int, override: str = ""
+    ) -> Received:
         """Stream an upload to the disk, digesting and inspecting it on the way.
 
         Raises TooLarge as soon as there is too much, BadFirmware for what is no image, StorageFull; nothing is left
-        behind then, nor when `chunks` ends with an exception.
+        behind then, nor when `chunks` ends with an exception. `override`, a person's reason, takes
+        what is only refused.
         """
-        return await receive(self.directory, chunks, filename, max_size)
+        return await receive(self.directory, chunks, filename, max_size, override)
 
     async def keep(
         self, received: Received, name: str, version: str, taken: Collection[str] = (), as_name: str = ""
@@ -218,12 +221,11 @@ class ImageFiles:
                 for each in (md5.update, sha256.update, inspector.feed):
                     each(block)
             modified = os.fstat(file.fileno()).st_mtime
-        if sentence := refusal(inspector.head, inspector.size, filename):
-            raise BadFirmware(sentence)
+        seen = inspector.finish()
+        if stopping := refusal(seen):
+            raise BadFirmware(sentence(filename, stopping))
         digests = md5.hexdigest(), sha256.hexdigest()
-        return Found(
-            filename, inspector.size, *digests, modified, self._description(path), inspector.finish()
-        )
+        return Found(filename, seen.size, *digests, modified, self._description(path), seen)
 
     def _description(self, path: Path) -> str:
         try:

@@ -19,7 +19,7 @@ from io import FileIO
 from pathlib import Path
 
 from homie_ota.errors import BadFirmware, HomieOtaError, StorageFull, TooLarge
-from homie_ota.esp.image import Inspection, Inspector, clean, refusal
+from homie_ota.esp.image import Inspection, Inspector, clean, refusal, sentence
 
 PARTS = ".upload-"
 """How the name of a file begins that is still being received."""
@@ -86,16 +86,16 @@ class _Part:
             self._sha256.update(block)
             self._inspector.feed(block)
 
-    def finish(self) -> Received:
+    def finish(self, override: str = "") -> Received:
         with self._lock, for_people(f"storing {self.shown}"):
             if self._file is not None and not self._dropped:
                 os.fsync(self._file.fileno())
                 self._file.close()
-        seen = self._inspector
-        if sentence := refusal(seen.head, seen.size, self.filename):
-            raise BadFirmware(sentence)
+        seen = self._inspector.finish()
+        if stopping := refusal(seen, override):
+            raise BadFirmware(sentence(self.filename, stopping))
         digests = self._md5.hexdigest(), self._sha256.hexdigest()
-        return Received(self.path, self.filename, seen.size, *digests, seen.finish())
+        return Received(self.path, self.filename, seen.size, *digests, seen)
 
     def drop(self) -> None:
         with self._lock:
@@ -105,12 +105,14 @@ class _Part:
                 self.path.unlink(missing_ok=True)
 
 
-async def receive(directory: Path, chunks: AsyncIterator[bytes], filename: str, max_size: int) -> Received:
+async def receive(
+    directory: Path, chunks: AsyncIterator[bytes], filename: str, max_size: int, override: str = ""
+) -> Received:
     """See `ImageFiles.receive`."""
     part = _Part(directory, filename)
     try:
         await _stream(part, chunks, max_size)
-        return await asyncio.to_thread(part.finish)
+        return await asyncio.to_thread(part.finish, override)
     except BaseException:
         part.drop()
         raise

@@ -1,0 +1,41 @@
+"""What the build system of the ESP32 family wrote into the application: project, versions, when it was compiled.
+
+Rule: shown, not trusted: in Arduino builds the project is always `arduino-lib-builder`. Facts: `esp_app_desc_t`,
+esp-image.md.
+"""
+
+from __future__ import annotations
+
+import re
+from struct import unpack_from
+
+from homie_ota.esp.image.nouns import AppDescriptor
+from homie_ota.esp.image.text import c_string
+
+_AT = 32
+_MAGIC = b"\x32\x54\xcd\xab"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d{4})")
+_TIME = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d")
+
+
+def descriptor_of(start: bytes) -> AppDescriptor | None:
+    """The app descriptor from the first 288 bytes of an image; None where there is none."""
+    if len(start) < _AT + 176 or start[_AT : _AT + 4] != _MAGIC:
+        return None
+    (secure_version,) = unpack_from("<I", start, _AT + 4)
+    version, project = (c_string(start[_AT + at : _AT + at + 32]) for at in (16, 48))
+    time, date = (c_string(start[_AT + at : _AT + at + 16]) for at in (80, 96))
+    idf, elf = c_string(start[_AT + 112 : _AT + 144]), start[_AT + 144 : _AT + 176]
+    return AppDescriptor(
+        project, version, iso(date, time), idf, elf.hex() if any(elf) else "", secure_version
+    )
+
+
+def iso(date: str, time: str = "") -> str:
+    """`Sep 13 2022` and `10:18:39`, as compilers write them, as an ISO date and time; empty when it is none."""
+    found = _DATE.fullmatch(date)
+    if not found or found[1] not in _MONTHS:
+        return ""
+    day = f"{found[3]}-{_MONTHS.index(found[1]) + 1:02}-{int(found[2]):02}"
+    return f"{day}T{time}" if _TIME.fullmatch(time) else day

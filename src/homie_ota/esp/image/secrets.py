@@ -1,0 +1,100 @@
+"""Secrets in an image that a scan can know: passwords in addresses, private keys, and those this server was given.
+
+Rule: a secret is never shown: of a password in an address the first character and the length at most, of the others
+nothing. Everybody who gets a firmware file can read what is in it, so each is a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from homie_ota.esp.image.findings import finding
+from homie_ota.esp.image.nouns import Finding
+from homie_ota.esp.image.text import clean
+from homie_ota.esp.image.window import AFTER, Marks, Window
+
+_MOST_MARKS = 2000
+_MOST_FINDINGS = 5
+
+_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}\Z")
+_LOGIN = re.compile(
+    rb"://([^\s/:@?#\"'<>\x00-\x20\x7f-\xff]{0,64}):([^\s/@?#\"'<>\x00-\x20\x7f-\xff]{1,128})"
+    rb"@([A-Za-z0-9\[%][A-Za-z0-9.:\[\]%_-]{0,99})"
+)
+_PLACEHOLDER = re.compile(
+    rb"%[-+0-9.*]{0,4}[a-zA-Z]|\{[^}]{0,32}\}?|\$\{?[A-Za-z_]{0,32}\}?|\*+|x+|\.+", re.IGNORECASE
+)
+
+_KEY = re.compile(
+    rb"-----BEGIN ((?:[A-Z0-9]{1,12} ){0,2}PRIVATE KEY)-----(?:\\r|\\n|[\r\n]){1,4}"
+    rb"(?:[A-Za-z-]{1,20}: [^\r\n\x00]{1,80}(?:\\r|\\n|[\r\n]){1,8}){0,3}[A-Za-z0-9+/=]{16}"
+)
+
+_SURE = 8
+"""A secret this long that stands anywhere is meant; a shorter one counts only as a word of its own."""
+_SHORTEST = 4
+_WORD = re.compile(rb"[\x21-\x7e]")
+
+
+class Secrets:
+    """Collects secrets from the windows of a file; `known` are (what it is, for a sentence, and the secret)."""
+
+    def __init__(self, known: Sequence[tuple[str, bytes]] = ()) -> None:
+        self._found: list[Finding] = []
+        self._addresses = Marks(b"://", _MOST_MARKS)
+        self._keys = Marks(b"-----BEGIN ", _MOST_MARKS)
+        wanted = dict.fromkeys((what, secret[:AFTER]) for what, secret in known if len(secret) >= _SHORTEST)
+        self._known = [(what, Marks(secret, _MOST_MARKS)) for what, secret in wanted]
+
+    def look(self, window: Window) -> None:
+        """Take the next window."""
+        for position in self._addresses.in_window(window):
+            self._address(window.data, position)
+        for position in self._keys.in_window(window):
+            self._key(window.data, position)
+        for what, marks in self._known:
+            for position in marks.in_window(window):
+                self._given(what, marks, window.data, position)
+
+    def exhausted(self) -> bool:
+        """Whether there was more to look at than is looked at."""
+        return any(
+            marks.exhausted for marks in (self._addresses, self._keys, *(each for _, each in self._known))
+        )
+
+    def findings(self) -> list[Finding]:
+        """A warning for each secret, the first few of a kind."""
+        return self._found
+
+    def _address(self, data: bytes, position: int) -> None:
+        login = _LOGIN.match(data, position)
+        scheme = _SCHEME.search(data[max(0, position - 16) : position])
+        if not login or not scheme or _PLACEHOLDER.fullmatch(login[2]):
+            return
+        user = f"{_masked(login[1])}:" if login[1] else ":"
+        shown = f"{scheme[0].decode()}://{user}{_masked(login[2])}@{login[3].decode()}"
+        self._say(finding("secret-url", shown=clean(shown, 200)))
+
+    def _key(self, data: bytes, position: int) -> None:
+        if key := _KEY.match(data, position):
+            self._say(
+                finding("secret-key", shown=key[1].decode().title().replace("Private Key", "private key"))
+            )
+
+    def _given(self, what: str, marks: Marks, data: bytes, position: int) -> None:
+        end = position + len(marks.mark)
+        alone = not _WORD.match(data[position - 1 : position]) and not _WORD.match(data[end : end + 1])
+        if alone or len(marks.mark) >= _SURE:
+            marks.stop()
+            self._say(finding("secret-known", what=what))
+
+    def _say(self, found: Finding) -> None:
+        same = sum(each.code == found.code for each in self._found)
+        if found not in self._found and same < _MOST_FINDINGS:
+            self._found.append(found)
+
+
+def _masked(secret: bytes) -> str:
+    """First character and length of a secret, the most that is shown of it."""
+    return f"{secret[:1].decode()}… ({len(secret)} characters)"

@@ -1,0 +1,89 @@
+"""Versions that libraries and build systems leave in an image as text, to tell two images apart.
+
+Rule: only words in a well-known form are taken: a bare number may be anything. A date counts as the day the image was
+compiled only where a framework says so itself; `compiled @ …` in every ESP8266 image is the day of the vendor's SDK.
+Forms as found in real images.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from homie_ota.esp.image.text import clean
+from homie_ota.esp.image.window import Marks, Window
+
+_MOST_MARKS = 200
+_MOST_VERSIONS = 24
+_AROUND = 500
+
+
+class _Form(NamedTuple):
+    """Words that stand near a mark that is rare in images.
+
+    `pattern` is looked for from `before` bytes in front of the mark on; its group is the version, listed as `called`.
+    """
+
+    mark: bytes
+    called: str
+    pattern: re.Pattern[bytes]
+    before: int = 0
+
+
+_WORD = rb"([A-Za-z0-9][A-Za-z0-9._+=-]{0,60})"
+_NUMBER = rb"(\d[\w.+-]{0,30})"
+_DAY = rb"([A-Z][a-z]{2} [ \d]\d \d{4} \d\d:\d\d:\d\d)"
+_FORMS = (
+    _Form(b"SDK ver: %s compiled @ ", "SDK of", re.compile(rb"compiled @ %s" % _DAY)),
+    _Form(
+        b")\0", "SDK", re.compile(rb"(?<![\d.])(\d{1,2}\.\d{1,2}\.\d{1,2}(?:-dev)?\([0-9a-f]{7,8}\)\0)"), 24
+    ),
+    _Form(b"hardware/esp", "Arduino core", re.compile(rb"hardware/(?:esp8266|esp32)/%s/" % _NUMBER)),
+    _Form(b"/BearSSL:", "BearSSL", re.compile(rb"/BearSSL:%s" % _WORD)),
+    _Form(b"/BearSSL:", "lwIP", re.compile(rb"/lwIP:%s" % _WORD), 150),
+    _Form(b"/BearSSL:", "Arduino core", re.compile(rb"/Core:%s" % _WORD), 150),
+    _Form(b"ESPHome version ", "ESPHome", re.compile(rb"ESPHome version %s" % _NUMBER)),
+    _Form(b"MicroPython v", "MicroPython", re.compile(rb"MicroPython v%s" % _NUMBER)),
+    _Form(b" powered by Lua ", "NodeMCU", re.compile(rb"NodeM[Cc][Uu] %s" % _NUMBER), 80),
+    _Form(b" powered by Lua ", "Lua", re.compile(rb"powered by Lua %s" % _NUMBER)),
+)
+_DATES = (
+    _Form(b"MicroPython v", "", re.compile(rb"MicroPython v[^\0;]{1,40} on (\d{4}-\d\d-\d\d)")),
+    _Form(b" powered by Lua ", "", re.compile(rb"NodeM[Cc][Uu] [^\0]{1,20} build (\d{8})"), 80),
+    _Form(b" (config hash 0x", "", re.compile(rb"\0(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: [+-]\d{4})?\0")),
+)
+_BY_MARK: dict[bytes, list[_Form]] = {}
+for _form in (*_FORMS, *_DATES):
+    _BY_MARK.setdefault(_form.mark, []).append(_form)
+
+
+class Versions:
+    """Collects versions, and the day of compiling where a framework tells it, from the windows of a file."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.compiled = ""
+        self._marks = [(Marks(mark, _MOST_MARKS), forms) for mark, forms in _BY_MARK.items()]
+
+    def look(self, window: Window) -> None:
+        """Take the next window."""
+        for marks, forms in self._marks:
+            for position in marks.in_window(window):
+                for form in forms:
+                    self._read(form, window.data, position)
+
+    def _read(self, form: _Form, data: bytes, position: int) -> None:
+        end = position + (2 if form.called == "SDK" else _AROUND)
+        found = form.pattern.search(data, max(0, position - form.before), end)
+        if not found:
+            return
+        text = clean(found[1].decode(errors="replace"))
+        if not form.called:
+            self.compiled = self.compiled or _iso(text)
+        elif len(self.found) < _MOST_VERSIONS and f"{form.called} {text}" not in self.found:
+            self.found.append(f"{form.called} {text}")
+
+
+def _iso(text: str) -> str:
+    """A date as a framework writes it, `20141209` or `2026-07-05 21:12:11`, as ISO has it."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if text.isdecimal() else text.replace(" ", "T")
