@@ -220,6 +220,7 @@ STATUSES = [
     ("400 BAD_LUCK", OtaEvent.BAD_REQUEST, 0, 0, "BAD_LUCK"),
     ("500 FLASH_ERROR 1", OtaEvent.FLASH_ERROR, 0, 0, "FLASH_ERROR 1"),
     ("500 INTERNAL_ERROR 8", OtaEvent.ERROR, 0, 0, "INTERNAL_ERROR 8"),
+    ("500 INTERNAL_ERROR 0", OtaEvent.STUCK, 0, 0, "INTERNAL_ERROR 0"),
     ("202 ota begin", OtaEvent.ACCEPTED, 0, 0, "ota begin"),
     ("500 no ota partitions", OtaEvent.NO_PARTITION, 0, 0, "no ota partitions"),
 ]

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homie_ota.model import ACTIVE, ENDED, DeploymentState
-from homie_ota.rollout.lifecycle import TRANSITIONS, WAITS_FOR_NEWS, Event, advance, deadline, diagram
+from homie_ota.rollout.lifecycle import (
+    TRANSITIONS,
+    WAITS_FOR_NEWS,
+    Event,
+    advance,
+    deadline,
+    diagram,
+    outcome,
+)
+from homie_ota.rollout.reasons import ABSENT, CANCELLED
 from homie_ota.store.deployments import LIMITS
 
 S = DeploymentState
@@ -31,6 +40,12 @@ def test_a_late_success_still_wins() -> None:
 
 def test_only_a_queued_deployment_can_be_cancelled() -> None:
     assert {state for (state, event) in TRANSITIONS if event is Event.CANCEL} == {S.QUEUED}
+
+
+def test_what_waited_as_long_as_it_was_to_wait_ends_as_absent_and_only_before_it_was_offered() -> None:
+    assert {state for (state, event) in TRANSITIONS if event is Event.LAPSE} == {S.QUEUED}
+    assert outcome(S.CANCELLED, ABSENT.code, harmful=False) == "absent"
+    assert outcome(S.CANCELLED, CANCELLED.code, harmful=False) == "withdrawn"
 
 
 def test_nothing_is_ever_offered_twice() -> None:

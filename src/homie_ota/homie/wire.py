@@ -122,6 +122,7 @@ _STATUS: tuple[tuple[str, OtaEvent], ...] = (
     ("400", OtaEvent.BAD_REQUEST),
     ("500 FLASH_ERROR", OtaEvent.FLASH_ERROR),
     ("500 no ota partitions", OtaEvent.NO_PARTITION),
+    ("500 INTERNAL_ERROR 0", OtaEvent.STUCK),
     ("500", OtaEvent.ERROR),
 )
 

@@ -66,6 +66,7 @@ class OtaEvent(StrEnum):
     DISABLED = "disabled"  # 403
     FLASH_ERROR = "flash-error"  # 500 FLASH_ERROR
     NO_PARTITION = "no-partition"  # 500 no ota partitions (esp32-homie)
+    STUCK = "stuck"  # 500 INTERNAL_ERROR 0: an update that was cut off still counts as running
     ERROR = "error"  # 500 with another word
 
 

@@ -30,12 +30,14 @@ class Event(StrEnum):
     EXPIRE = "expire"  # no news for longer than the state allows
     CANCEL = "cancel"  # a person takes it back
     SETTLE = "settle"  # the device runs the target without this attempt
+    LAPSE = "lapse"  # it waited as long as it was to wait
 
 
 TRANSITIONS: dict[tuple[DeploymentState, Event], DeploymentState] = {
     (S.QUEUED, Event.OFFER): S.OFFERED,
     (S.QUEUED, Event.CANCEL): S.CANCELLED,
     (S.QUEUED, Event.SETTLE): S.CANCELLED,
+    (S.QUEUED, Event.LAPSE): S.CANCELLED,
     (S.QUEUED, Event.REFUSE): S.FAILED,
     (S.OFFERED, Event.ACCEPT): S.TRANSFERRING,
     (
@@ -86,13 +88,16 @@ def deadline(state: DeploymentState, now: float, limits: dict[str, float]) -> fl
 def outcome(state: DeploymentState, code: str, *, harmful: bool) -> str:
     """What an attempt counts as once it is in `state` (one of Outcome); empty as long as it runs.
 
-    `code` is the stable word of its reason: a success counts as verified only when it says so.
+    `code` is the stable word of its reason: a success counts as verified, and an end before the offer as absent, only
+    when it says so.
     """
     if state is S.FAILED:
         return Outcome.HARMFUL if harmful else Outcome.UNHARMED
     if state is S.SUCCEEDED:
         return Outcome.VERIFIED if code == Outcome.VERIFIED else Outcome.BOOTED
-    return Outcome.WITHDRAWN if state is S.CANCELLED else ""
+    if state is S.CANCELLED:
+        return Outcome.ABSENT if code == Outcome.ABSENT else Outcome.WITHDRAWN
+    return ""
 
 
 def diagram() -> str:

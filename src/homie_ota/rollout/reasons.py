@@ -69,8 +69,13 @@ REFUSALS: dict[OtaEvent, Reason] = {
     ),
     OtaEvent.ERROR: Reason(
         "device-error",
-        "The device reported an internal error (500). It still runs the old firmware. Restart it, then try again: an "
-        "update that was cut off before blocks Homie 2.0.0 until it restarts.",
+        "The device reported an internal error (500). It still runs the old firmware. Restart it, then try again.",
+        False,
+    ),
+    OtaEvent.STUCK: Reason(
+        "stuck",
+        "The device takes no update until it restarts, because an earlier one was cut off: Homie 2.0.0 does that (500 "
+        "INTERNAL_ERROR 0). It still runs the old firmware. Restart it, then try again.",
         False,
     ),
 }
@@ -82,6 +87,11 @@ NOT_SENT = Reason(
 )
 RUNS_IT = Reason("runs-it", "The device runs this image already.", False)
 CANCELLED = Reason("cancelled", "Taken back before it was sent.", False)
+ABSENT = Reason(
+    "absent",
+    "The device was not there, or could not be updated, until the date up to which this was to wait. Nothing was sent.",
+    False,
+)
 NO_HTTP_REQUEST = Reason(
     "no-http-request",
     "The device restarted to fetch the image, and came back with its old firmware without asking this server. Check "
