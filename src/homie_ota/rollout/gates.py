@@ -137,7 +137,7 @@ def _text(gate: Gate, tally: Tally, soak_left: float, borne: int) -> str:
     if gate.soak:
         parts.append(f"soak {_span(gate.soak - soak_left, gate.soak)}")
     if tally.booted:
-        parts.append(f"{tally.booted} of them booted, health unknown")
+        parts.append(f"{tally.booted} with health unknown")
     if tally.absent:
         parts.append(f"{tally.absent} absent")
     return ", ".join(parts)
