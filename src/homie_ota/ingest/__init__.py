@@ -170,7 +170,7 @@ class Ingest:
         news, self._news = self._news, {}
         requests, self._requests = self._requests, {}
         links = await self.identity.find(self.database, dirty, now)
-        batch = Batch(now=now, links=links)
+        batch = Batch(now=now, links=links, watching=self.reread.settled)
         for known in dirty:
             batch.add_row(known, self.fleet, self.identity)
         for known in self._due(dirty, now):

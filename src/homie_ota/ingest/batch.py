@@ -16,7 +16,7 @@ from homie_ota.homie.rows import mac as mac_of
 from homie_ota.model import AWAKE, Address, Deployment
 from homie_ota.rollout.proof import News, StatsNews
 from homie_ota.rollout.versions import version_key
-from homie_ota.store import devices, events, identities
+from homie_ota.store import changes, devices, events, identities, rhythm, turns
 from homie_ota.store import news as news_of_devices
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
@@ -139,6 +139,8 @@ class Batch:
     presences: dict[int, Presence] = field(default_factory=dict)
     requests: dict[int, str] = field(default_factory=dict)
     woken: list[int] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+    watching: bool = True  # what is heard now happens now; False while the broker tells what it kept
 
     @property
     def is_empty(self) -> bool:
@@ -157,8 +159,8 @@ class Batch:
         facts = facts_row(known)
         base, device_id = known.address
         state = fleet.effective_state(known)
-        if known.take_changed() & Changed.STATE and state in AWAKE:
-            self.woken.append(known.pk)
+        if known.take_changed() & Changed.STATE:
+            (self.woken if state in AWAKE else self.left).append(known.pk)
         version = version_key(facts["fw_version"])
         self.rows.append(
             {
@@ -212,7 +214,11 @@ def write_batch(connection: Connection, batch: Batch) -> list[Deployment]:
         devices.link(connection, link.young, link.old, base=base, device_id=device_id, now=batch.now)
         data = {"address": link.address.key}
         events.add(connection, "address", at=batch.now, device_pk=link.old, data=data)
+    changes.note(connection, batch.news)
     devices.save(connection, batch.rows)
+    rhythm.note(connection, batch.woken, batch.left, now=batch.now, watching=batch.watching)
+    turns.woke(connection, batch.woken)
+    turns.left(connection, batch.left)
     devices.save_addresses(connection, batch.addresses)
     devices.save_readings(connection, batch.readings)
     devices.clear_readings(connection, batch.cleared)

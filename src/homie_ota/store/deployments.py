@@ -19,7 +19,7 @@ from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
-from homie_ota.store import events, memberships
+from homie_ota.store import events, lease, memberships, turns
 from homie_ota.store.database import changed_one, upsert
 from homie_ota.store.tables import deployment, ota_token
 
@@ -160,6 +160,7 @@ def insert(
     events.add(
         connection, "deployment", at=now, device_pk=device_pk, deployment_id=made.id, actor=by, data=data
     )
+    turns.join(connection, made.id)
     memberships.note(connection, made)
     return made
 
@@ -175,10 +176,12 @@ def advance(
     note: str = "",
     actor: str = "",
     after: dict[str, object] | None = None,
+    token: int | None = None,
 ) -> Deployment | None:
     """Move `before` as the table says; None when the event means nothing in its state or somebody else moved it first.
 
-    `done` are the bytes that the device has; `reason` belongs to a move that ends it, `note` to any.
+    `done` are the bytes that the device has; `reason` belongs to a move that ends it, `note` to any. With the `token`
+    of a lease it moves only while that lease is held.
     """
     state = lifecycle.advance(before.state, event)
     if state is None:
@@ -189,6 +192,9 @@ def advance(
     if after is not None:
         changes["after"] = after
     unmoved = (deployment.c.id == before.id) & (deployment.c.state == before.state.value)
+    if token is not None:
+        changes["lease_token"] = token
+        unmoved &= lease.holds(token)
     if not changed_one(connection.execute(deployment.update().where(unmoved).values(**changes))):
         return None
     data = {"event": event.value, "from": before.state.value, "state": state.value}
@@ -238,9 +244,10 @@ def progress(connection: Connection, number: int, *, done: int, now: float) -> N
     connection.execute(deployment.update().where(moving).values(**values))
 
 
-def claim_image(connection: Connection, number: int, *, now: float) -> bool:
-    """True for the one who may send the image of this attempt; nobody may a second time."""
+def claim_image(connection: Connection, number: int, *, now: float, token: int | None = None) -> bool:
+    """True for the one who may send the image of this attempt; nobody may a second time, or without the lease."""
     unsent = (deployment.c.id == number) & deployment.c.image_at.is_(None)
+    unsent = unsent if token is None else unsent & lease.holds(token)
     return changed_one(connection.execute(deployment.update().where(unsent).values(image_at=now)))
 
 
