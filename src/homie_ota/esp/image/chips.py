@@ -28,6 +28,8 @@ ESP32_SIZES = {nibble: _MB << nibble for nibble in range(8)}
 _AT_80 = {0: "40m", 1: "26m", 2: "20m", 15: "80m"}
 _AT_60 = {0: "30m", 1: "20m", 2: "15m", 15: "60m"}
 _AT_48 = {0: "24m", 1: "16m", 2: "12m", 15: "48m"}
+_AT_48_OR_24 = {0: "24m", 15: "48m"}
+_WITHOUT_26 = {0: "40m", 2: "20m", 15: "80m"}
 _C6 = {0: "80m", 2: "20m"}  # its ROM divides wrongly, so the builds write 0 for 80 MHz too
 
 Ranges = tuple[tuple[int, int], ...]
@@ -92,10 +94,10 @@ ESP32_CHIPS: dict[int, Chip] = {
     18: Chip(
         "esp32-p4", ((0x40000000, 0x4C000000),), ((0x4FF00000, 0x4FFC0000), (0x50108000, 0x50110000)), 0x2000
     ),
-    20: Chip("esp32-c61", _C_FLASH, _C_RAM),
-    23: Chip("esp32-c5", _C_FLASH, _C_RAM, 0x2000),
-    25: Chip("esp32-h21", _C_FLASH, _C_RAM, 0, _AT_48),
-    28: Chip("esp32-h4", _C_FLASH, _C_RAM, 0x2000, _AT_48),
+    20: Chip("esp32-c61", _C_FLASH, _C_RAM, 0, _WITHOUT_26),
+    23: Chip("esp32-c5", _C_FLASH, _C_RAM, 0x2000, _WITHOUT_26),
+    25: Chip("esp32-h21", _C_FLASH, _C_RAM, 0, _AT_48_OR_24),
+    28: Chip("esp32-h4", _C_FLASH, _C_RAM, 0x2000, _AT_48_OR_24),
     31: Chip("esp32-e22", ((0x3C000000, 0x40000000),), ((0x30FE0000, 0x31200000), (0xC0000000, 0xC0008000))),
     32: Chip("esp32-s31", ((0x40000000, 0x54000000),), ((0x2E000000, 0x2F080000),), 0x2000),
 }

@@ -12,24 +12,25 @@ from struct import unpack_from
 from homie_ota.esp.image.nouns import AppDescriptor
 from homie_ota.esp.image.text import c_string
 
-_AT = 32
 _MAGIC = b"\x32\x54\xcd\xab"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d{4})")
 _TIME = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d")
 
 
-def descriptor_of(start: bytes) -> AppDescriptor | None:
-    """The app descriptor from the first 288 bytes of an image; None where there is none."""
-    if len(start) < _AT + 176 or start[_AT : _AT + 4] != _MAGIC:
+def descriptor_of(start: bytes, at: int = 32) -> AppDescriptor | None:
+    """The app descriptor from the first 288 bytes of an image; None where there is none.
+
+    It stands `at` the beginning of the first segment: after 24 + 8 bytes, on the ESP8266 after 8 + 8.
+    """
+    data = start[at : at + 176]
+    if len(data) < 176 or data[:4] != _MAGIC:
         return None
-    (secure_version,) = unpack_from("<I", start, _AT + 4)
-    version, project = (c_string(start[_AT + at : _AT + at + 32]) for at in (16, 48))
-    time, date = (c_string(start[_AT + at : _AT + at + 16]) for at in (80, 96))
-    idf, elf = c_string(start[_AT + 112 : _AT + 144]), start[_AT + 144 : _AT + 176]
-    return AppDescriptor(
-        project, version, iso(date, time), idf, elf.hex() if any(elf) else "", secure_version
-    )
+    (secure_version,) = unpack_from("<I", data, 4)
+    version, project, idf = (c_string(data[begin : begin + 32]) for begin in (16, 48, 112))
+    time, date = (c_string(data[begin : begin + 16]) for begin in (80, 96))
+    elf = data[144:176].hex() if any(data[144:176]) else ""
+    return AppDescriptor(project, version, iso(date, time), idf, elf, secure_version)
 
 
 def iso(date: str, time: str = "") -> str:

@@ -40,26 +40,30 @@ class Signature(NamedTuple):
     wrong: str = ""
 
 
-def signature_of(walk: Walk, rest: Rest | None) -> Signature | None:
-    """The secure boot signature behind an image, None when none is there."""
+def signature_of(walk: Walk, rest: Rest | None, alone: bool = True) -> Signature | None:
+    """The secure boot signature behind an image, None when none is there; with `alone` nothing may stand behind it."""
     if rest is None or walk.end is None or not rest.length:
         return None
-    return _version_1(rest) or _version_2(walk, rest)
+    return _version_1(rest, alone) or _version_2(walk, rest, alone)
 
 
-def _version_1(rest: Rest) -> Signature | None:
+def _version_1(rest: Rest, alone: bool) -> Signature | None:
     start = rest.start
-    if rest.length not in (_V1, _V1_PADDED) or start[:4] != bytes(4) or len(set(start[4:_V1])) < 16:
+    if alone and rest.length not in (_V1, _V1_PADDED):
+        return None
+    if start[:4] != bytes(4) or len(set(start[4:_V1])) < 16:
         return None
     detail = "ECDSA, 64 bytes; only who has the public key can verify it"
     return Signature("secure boot V1", Check("signature", "app", CheckResult.UNKNOWN, detail))
 
 
-def _version_2(walk: Walk, rest: Rest) -> Signature | None:
+def _version_2(walk: Walk, rest: Rest, alone: bool) -> Signature | None:
     assert walk.end is not None
     padding = -(walk.end - walk.offset) % _SECTOR
     block = rest.start[padding : padding + _V2_BLOCK]
-    if rest.length != padding + _SECTOR or block[:1] != _V2_MAGIC or block[1] not in (2, 3):
+    if alone and rest.length != padding + _SECTOR:
+        return None
+    if len(block) < _V2_BLOCK or block[:1] != _V2_MAGIC or block[1] not in (2, 3):
         return None
     if zlib.crc32(block[:_V2_CRC_AT]) != unpack_from("<I", block, _V2_CRC_AT)[0]:
         return _wrong("the CRC of the signature block is wrong")

@@ -15,7 +15,8 @@ from homie_ota.esp.image.esp8266_plain import Plain
 from homie_ota.esp.image.findings import finding
 from homie_ota.esp.image.nouns import Check, CheckResult, Finding, Inspection
 from homie_ota.esp.image.rest import Rest
-from homie_ota.esp.image.verdicts import length_check, of_program, of_rest, of_walk
+from homie_ota.esp.image.verdicts import headers_check, length_check, of_program, of_rest, of_walk
+from homie_ota.esp.image.versions import sdk_version
 from homie_ota.esp.image.walk import Walk
 
 SKETCH = 0x1000
@@ -124,16 +125,21 @@ class Arduino:
             parts=(self._boot.part(), self._sketch.part()),
             checks=tuple(checks),
             signed=trailer > 0,
+            versions=sdk_version(self._sketch.beginnings),
             findings=tuple(found) + ((finding("signed", how="Arduino core"),) if trailer else ()),
         )
 
     def _only_boot_loader(self, size: int) -> Inspection:
+        rest = Rest(self._boot.end or 0)
+        rest.feed(0, self._head[:size])
+        behind = of_rest(rest) if rest.start.strip(b"\xaa") or size != SKETCH else None
+        checks = [*self._boot.checks(size), length_check(self._boot, rest, "boot loader")]
         return Inspection(
             kind="boot-loader",
             chip=ESP8266.word,
             parts=(self._boot.part(),),
-            checks=tuple(self._boot.checks(size)),
-            findings=(finding("boot-loader"), *of_walk(self._boot, size)),
+            checks=(*checks, headers_check("boot loader")),
+            findings=(finding("boot-loader"), *of_walk(self._boot, size), *([behind] if behind else [])),
         )
 
     # --- The CRC
@@ -152,8 +158,8 @@ class Arduino:
     def _sketch_checks(self, size: int, crc: Crc | None) -> list[Check]:
         checks = self._sketch.checks(size)
         if crc is None:
-            detail = "this core stores none: a change in the headers of the segments may not be told"
-            return [*checks, Check("crc32", "image", CheckResult.ABSENT, detail)]
+            absent = Check("crc32", "image", CheckResult.ABSENT, "this core stores none")
+            return [*checks, absent, headers_check("image")]
         if crc.place > SKETCH:
             checks[-1] = Check("checksum", "sketch", CheckResult.ABSENT, "this core stores a CRC instead")
         return [*checks, crc.check()]

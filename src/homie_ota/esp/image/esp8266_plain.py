@@ -10,10 +10,11 @@ import hashlib
 from struct import unpack_from
 
 from homie_ota.esp.image.chips import ESP8266, MAGIC, flash_of
+from homie_ota.esp.image.descriptor import descriptor_of
 from homie_ota.esp.image.findings import finding
 from homie_ota.esp.image.nouns import Check, CheckResult, Finding, Inspection, Part, Segment
 from homie_ota.esp.image.rest import Rest
-from homie_ota.esp.image.verdicts import length_check, of_program, of_rest, of_walk
+from homie_ota.esp.image.verdicts import headers_check, length_check, of_program, of_rest, of_walk
 from homie_ota.esp.image.walk import Walk
 
 _CODE = 0x9000
@@ -21,6 +22,8 @@ _CODE = 0x9000
 _PAGE = 0x1000
 _FLASH_SEEN_AT = 0x40200000
 _LONGEST = 16 << 20
+_DESCRIPTOR = 16
+"""Where the vendor's RTOS SDK has its app descriptor: after the header and that of the first segment, 8 bytes each."""
 _MD5 = 16
 _HASH = 32
 
@@ -91,12 +94,14 @@ class Plain:
 
     def finish(self, size: int) -> Inspection:
         """What was found in a file of `size` bytes."""
-        code, found, checks = self._code_behind(size), of_walk(self._image, size), self._image.checks(size)
-        kind = "application"
+        code, found = self._code_behind(size), of_walk(self._image, size)
+        kind, checks = "application", self._image.checks(size)
         if not found:
             kind, found, more = self._ends(size, code)
             checks += more
-        flash = flash_of(self._head, ESP8266)
+        if not any(each.what in ("md5", "sha256") for each in checks):
+            checks.append(headers_check("image"))
+        flash, descriptor = flash_of(self._head, ESP8266), descriptor_of(self._image.start, _DESCRIPTOR)
         return Inspection(
             kind=kind,
             chip=ESP8266.word,
@@ -105,6 +110,8 @@ class Plain:
             flash_frequency=flash.frequency,
             parts=(self._image.part(), *([code] if code else [])),
             checks=tuple(checks),
+            descriptor=descriptor,
+            compiled=descriptor.compiled if descriptor else "",
             findings=tuple(found or of_program(self._image)),
         )
 

@@ -72,11 +72,17 @@ class Inspector:
         self.size += len(view)
         while view:
             take = BLOCK - len(self._waiting)
-            self._waiting += view[:take]
+            if take == BLOCK <= len(view):
+                self._look(bytes(view[:BLOCK]))
+            else:
+                self._wait(view[:take])
             view = view[take:]
-            if len(self._waiting) == BLOCK:
-                self._look(bytes(self._waiting))
-                self._waiting.clear()
+
+    def _wait(self, piece: memoryview) -> None:
+        self._waiting += piece
+        if len(self._waiting) == BLOCK:
+            self._look(bytes(self._waiting))
+            self._waiting.clear()
 
     def _look(self, block: bytes, last: bool = False) -> None:
         if self._layout is None:
@@ -110,7 +116,7 @@ class Inspector:
             version=magic.value("version"),
             brand=magic.value("brand"),
             magic=tuple(magic.found),
-            versions=tuple(self._versions.found),
+            versions=(*seen.versions, *self._versions.found),
             compiled=seen.compiled or self._versions.compiled,
             checks=(*seen.checks, *self._unread()),
             findings=gravest_first(told),

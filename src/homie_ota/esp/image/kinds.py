@@ -138,17 +138,24 @@ def _file_system(head: bytes, size: int) -> Kind | None:
 
 _PAGE = 256
 _LARGEST_OBJECT = 0x400
+_SPIFFS_MARK = 0x20140529
+_SPIFFS_BLOCKS = (0x1000, 0x2000, 0x10000)
 
 
 def _spiffs(head: bytes, size: int) -> bool:
-    """The first page of a block lists the objects of the other pages (16 bits each), the next page is the first's."""
-    if size % 0x1000 or len(head) < 2 * _PAGE or head[:2] == b"\xff\xff":
+    """The first page of a block lists the objects of the other pages (16 bits each), the next page is the first's.
+
+    In an empty one only the mark at the end of the list tells: a number made of page size and count of blocks.
+    """
+    if size % 0x1000 or len(head) < 2 * _PAGE:
         return False
-    listed = unpack_from("<120H", head)
+    listed, (mark,) = unpack_from("<120H", head), unpack_from("<H", head, _PAGE - 4)
+    if mark in [(_SPIFFS_MARK ^ _PAGE ^ size // block) & 0xFFFF for block in _SPIFFS_BLOCKS]:
+        return True
     known = [each for each in listed if each != 0xFFFF]
-    in_front = listed[: len(known)] == tuple(known)
+    in_front = bool(known) and listed[: len(known)] == tuple(known)
     plausible = all(0 < each & 0x7FFF < _LARGEST_OBJECT or not each for each in known)
-    return in_front and plausible and head[_PAGE : _PAGE + 2] == head[:2]
+    return in_front and plausible and head[_PAGE : _PAGE + 2] == head[:2] != b"\0\0"
 
 
 def _stored_settings(head: bytes, size: int) -> Kind | None:

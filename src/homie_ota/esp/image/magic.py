@@ -23,12 +23,13 @@ class _Word(NamedTuple):
     left: bytes
     right: bytes
     longest: int
+    rare: int  # the byte of the left mark that is rarest in real firmware
 
 
 _WORDS = (
-    _Word("name", b"\xbf\x84\xe4\x13\x54", b"\x93\x44\x6b\xa7\x75", 32),
-    _Word("version", b"\x6a\x3f\x3e\x0e\xe1", b"\xb0\x30\x48\xd4\x1a", 16),
-    _Word("brand", b"\xfb\x2a\xf5\x68\xc0", b"\x6e\x2f\x0f\xeb\x2d", 32),
+    _Word("name", b"\xbf\x84\xe4\x13\x54", b"\x93\x44\x6b\xa7\x75", 32, 0),
+    _Word("version", b"\x6a\x3f\x3e\x0e\xe1", b"\xb0\x30\x48\xd4\x1a", 16, 0),
+    _Word("brand", b"\xfb\x2a\xf5\x68\xc0", b"\x6e\x2f\x0f\xeb\x2d", 32, 2),
 )
 _MOST_OF_A_WORD = 5
 _MOST_MARKS = 2000
@@ -41,7 +42,7 @@ class Magic:
         self.found: list[tuple[str, str]] = []
         self._first: dict[str, str] = {}
         self._others: set[str] = set()
-        self._marks = [(word, Marks(word.left, _MOST_MARKS)) for word in _WORDS]
+        self._marks = [(word, Marks(word.left, _MOST_MARKS, word.rare)) for word in _WORDS]
         self._flag = Marks(FLAG, 1)
 
     def look(self, window: Window) -> None:

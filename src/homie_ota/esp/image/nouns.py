@@ -183,7 +183,7 @@ def from_data(data: Mapping[str, Any]) -> Inspection:
         parts=tuple(_each(_part, data.get("parts"))),
         checks=tuple(_each(_check, data.get("checks"))),
         descriptor=descriptor,
-        magic=tuple((str(word), str(value)) for word, value in _pairs(data.get("magic"))),
+        magic=tuple((row[0], row[1]) for row in _rows(data.get("magic"), str) if len(row) == 2),
         versions=tuple(text for text in _list(data.get("versions")) if isinstance(text, str)),
         findings=gravest_first((*findings, *(Finding("noted", Severity.WARNING, text) for text in noted))),
     )
@@ -198,8 +198,9 @@ def _list(value: Any) -> list[Any]:
     return [*value] if isinstance(value, list | tuple) else []
 
 
-def _pairs(value: Any) -> list[Any]:
-    return [each for each in _list(value) if isinstance(each, list | tuple) and len(each) == 2]
+def _rows(value: Any, kind: type) -> list[Any]:
+    """The lists of a list, as JSON has tuples of tuples; one with anything else in it is left out."""
+    return [tuple(row) for row in _list(value) if _list(row) and all(isinstance(each, kind) for each in row)]
 
 
 def _each(read: Any, value: Any) -> list[Any]:
@@ -207,29 +208,34 @@ def _each(read: Any, value: Any) -> list[Any]:
 
 
 def _read(noun: Any, value: Any) -> Any:
-    """A named tuple from an object with just its fields, else None."""
-    return noun(**value) if isinstance(value, Mapping) and set(value) == set(noun._fields) else None
+    """A named tuple from an object that has just its fields, words for words and numbers for numbers, else None."""
+    if not isinstance(value, Mapping) or set(value) != set(noun._fields):
+        return None
+    kinds = {name: _KINDS_OF_FIELDS.get(name, str) for name in noun._fields}
+    return noun(**value) if all(isinstance(value[name], kind) for name, kind in kinds.items()) else None
+
+
+_KINDS_OF_FIELDS: dict[str, type] = {
+    **dict.fromkeys(("offset", "length", "entry", "secure_version"), int),
+    "segments": list,
+}
 
 
 def _finding(value: Any) -> Finding | None:
     found = _read(Finding, value)
-    return (
-        found._replace(severity=Severity(found.severity))
-        if found and found.severity in GRAVEST_FIRST
-        else None
-    )
+    known = found and found.severity in GRAVEST_FIRST
+    return found._replace(severity=Severity(found.severity)) if known else None
 
 
 def _check(value: Any) -> Check | None:
     found = _read(Check, value)
-    return (
-        found._replace(result=CheckResult(found.result)) if found and found.result in [*CheckResult] else None
-    )
+    known = found and found.result in [*CheckResult]
+    return found._replace(result=CheckResult(found.result)) if known else None
 
 
 def _part(value: Any) -> Part | None:
     found = _read(Part, value)
     if found is None:
         return None
-    segments = tuple(Segment(*each) for each in _list(found.segments) if len(_list(each)) == 3)
-    return found._replace(segments=segments)  # type: ignore[no-any-return]
+    segments = tuple(Segment(*row) for row in _rows(found.segments, int) if len(row) == 3)
+    return Part(found.what, found.offset, found.length, found.entry, segments)

@@ -185,6 +185,11 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
         ),
         "Cut them off, or upload the file as the build made it.",
     ),
+    "no-application": (
+        _REFUSAL,
+        "The partition table says that an application is at {place:#x}, and there is none.",
+        _AGAIN,
+    ),
     "concatenated": (
         _REFUSAL,
         "Behind the image, which ends at byte {end:,}, begins another one: these are two files in one.",

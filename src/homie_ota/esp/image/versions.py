@@ -1,13 +1,14 @@
 """Versions that libraries and build systems leave in an image as text, to tell two images apart.
 
 Rule: only words in a well-known form are taken: a bare number may be anything. A date counts as the day the image was
-compiled only where a framework says so itself; `compiled @ …` in every ESP8266 image is the day of the vendor's SDK.
+compiled only where a framework says so itself: `compiled @ …` in every ESP8266 image is the day of the vendor's SDK.
 Forms as found in real images.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from homie_ota.esp.image.text import clean
@@ -32,16 +33,10 @@ class _Form(NamedTuple):
 
 _WORD = rb"([A-Za-z0-9][A-Za-z0-9._+=-]{0,60})"
 _NUMBER = rb"(\d[\w.+-]{0,30})"
-_DAY = rb"([A-Z][a-z]{2} [ \d]\d \d{4} \d\d:\d\d:\d\d)"
 _FORMS = (
-    _Form(b"SDK ver: %s compiled @ ", "SDK of", re.compile(rb"compiled @ %s" % _DAY)),
-    _Form(
-        b")\0", "SDK", re.compile(rb"(?<![\d.])(\d{1,2}\.\d{1,2}\.\d{1,2}(?:-dev)?\([0-9a-f]{7,8}\)\0)"), 24
-    ),
     _Form(b"hardware/esp", "Arduino core", re.compile(rb"hardware/(?:esp8266|esp32)/%s/" % _NUMBER)),
-    _Form(b"/BearSSL:", "BearSSL", re.compile(rb"/BearSSL:%s" % _WORD)),
-    _Form(b"/BearSSL:", "lwIP", re.compile(rb"/lwIP:%s" % _WORD), 150),
-    _Form(b"/BearSSL:", "Arduino core", re.compile(rb"/Core:%s" % _WORD), 150),
+    _Form(b"_RELEASE/glue:", "lwIP", re.compile(rb"(STABLE-\d[\w-]{0,20}_RELEASE)/glue:"), 40),
+    _Form(b"_RELEASE/glue:", "lwIP glue", re.compile(rb"/glue:%s" % _WORD)),
     _Form(b"ESPHome version ", "ESPHome", re.compile(rb"ESPHome version %s" % _NUMBER)),
     _Form(b"MicroPython v", "MicroPython", re.compile(rb"MicroPython v%s" % _NUMBER)),
     _Form(b" powered by Lua ", "NodeMCU", re.compile(rb"NodeM[Cc][Uu] %s" % _NUMBER), 80),
@@ -55,6 +50,15 @@ _DATES = (
 _BY_MARK: dict[bytes, list[_Form]] = {}
 for _form in (*_FORMS, *_DATES):
     _BY_MARK.setdefault(_form.mark, []).append(_form)
+
+
+_SDK = re.compile(rb"\d{1,2}\.\d{1,2}\.\d{1,2}(?:-dev)?\([0-9a-f]{7,8}\)")
+
+
+def sdk_version(beginnings: Iterable[bytes]) -> tuple[str, ...]:
+    """The version of the ESP8266's SDK, with which the segment of the constants begins, like `2.2.2-dev(38a443e)`."""
+    found = (_SDK.match(each) for each in beginnings)
+    return tuple(f"SDK {each[0].decode()}" for each in found if each)
 
 
 class Versions:
@@ -73,8 +77,7 @@ class Versions:
                     self._read(form, window.data, position)
 
     def _read(self, form: _Form, data: bytes, position: int) -> None:
-        end = position + (2 if form.called == "SDK" else _AROUND)
-        found = form.pattern.search(data, max(0, position - form.before), end)
+        found = form.pattern.search(data, max(0, position - form.before), position + _AROUND)
         if not found:
             return
         text = clean(found[1].decode(errors="replace"))

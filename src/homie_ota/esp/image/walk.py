@@ -21,6 +21,7 @@ LONGEST_SEGMENT = 64 << 20
 BEGINNING = 288
 """Bytes kept of the beginning: headers and the app descriptor behind them."""
 
+_BEGINNING_OF_SEGMENT = 32
 _HASH = 32
 
 
@@ -40,8 +41,9 @@ class Walk:
         self.misplaced: list[Segment] = []
         self.sha256 = hashlib.sha256()  # of everything before the appended hash
         self.stored_hash = b""
-        self.stored_sum = -1
+        self.stored_sum = self.sum_of_bytes = -1
         self.start = b""
+        self.beginnings: list[bytes] = []  # of the segments
         self.padding_is_zero = True
         self._hashing = hashing
         self._sum = Xor()
@@ -68,6 +70,7 @@ class Walk:
             self.start += piece[: BEGINNING - len(self.start)]
         if self._in_data:
             self._sum.update(piece)
+            self._remember(piece)
         else:
             self._kept += piece
         self._at += len(piece)
@@ -75,6 +78,11 @@ class Walk:
         while not self._want and self._step is not None:
             self._step()
             self._kept.clear()
+
+    def _remember(self, piece: memoryview) -> None:
+        begun = self.beginnings[-1]
+        if len(begun) < _BEGINNING_OF_SEGMENT:
+            self.beginnings[-1] = begun + piece[: _BEGINNING_OF_SEGMENT - len(begun)]
 
     def _then(self, step: Callable[[], None] | None, want: int = 0, data: bool = False) -> None:
         self._step, self._want, self._in_data = step, want, data
@@ -95,6 +103,7 @@ class Walk:
         address, length = unpack_from("<II", self._kept)
         segment = Segment(address, length, self._at)
         self.segments.append(segment)
+        self.beginnings.append(b"")
         if not self.chip.holds(segment.address, segment.length):
             self.misplaced.append(segment)
         if segment.length > LONGEST_SEGMENT:
@@ -111,7 +120,7 @@ class Walk:
             self._then(self._checksum, 16 - (self._at - self.offset) % 16)
 
     def _checksum(self) -> None:
-        self.stored_sum = self._kept[-1]
+        self.stored_sum, self.sum_of_bytes = self._kept[-1], self._sum.value()
         self.padding_is_zero = not any(self._kept[:-1])
         if self._hashed:
             self._then(self._hash, _HASH)
@@ -156,13 +165,9 @@ class Walk:
         """The image as a value."""
         return Part(self.what, self.offset, self.length, self.entry, tuple(self.segments))
 
-    def sum_of_bytes(self) -> int:
-        """The checksum that the segments' bytes give."""
-        return self._sum.value()
-
     def sum_is_right(self) -> bool:
         """Whether the checksum byte is that of the segments; only once the end was reached."""
-        return self.stored_sum == self._sum.value()
+        return self.stored_sum == self.sum_of_bytes
 
     def hash_is_right(self) -> bool:
         """Whether the appended SHA-256 is that of the image; true when there is none."""
@@ -201,7 +206,7 @@ class Walk:
             return Check("checksum", self.what, CheckResult.UNKNOWN, "the end of the image was not found")
         if self.sum_is_right():
             return Check("checksum", self.what, CheckResult.VERIFIED, f"XOR {self.stored_sum:02X}")
-        detail = f"the image says {self.stored_sum:02X}, its bytes give {self._sum.value():02X}"
+        detail = f"the image says {self.stored_sum:02X}, its bytes give {self.sum_of_bytes:02X}"
         return Check("checksum", self.what, CheckResult.WRONG, detail)
 
     def _checked_hash(self) -> list[Check]:

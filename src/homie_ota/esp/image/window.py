@@ -7,6 +7,7 @@ for those who look. What is looked at is bounded by count, so that a file full o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count as count_up
 from typing import NamedTuple
 
 BEFORE = 160
@@ -14,6 +15,10 @@ BEFORE = 160
 
 AFTER = 1024
 """Bytes from a mark's first one on that are there to look at."""
+
+
+_TRIED, _SELDOM = 24, 400
+"""A byte is rare when it stands there less than once in so many bytes, judged after so many of them."""
 
 
 class Window(NamedTuple):
@@ -42,12 +47,17 @@ class Windows:
 
 
 class Marks:
-    """All places where `mark` stands, at most `most` in a file; `exhausted` says that there were more."""
+    """All places where `mark` stands, at most `most` in a file; `exhausted` says that there were more.
 
-    def __init__(self, mark: bytes, most: int) -> None:
+    `rare` is the index of a byte of the mark that is rare in firmware (under 1.5 in a thousand, never the mark's last
+    one): to look for it alone is twice as fast as to look for a short mark.
+    """
+
+    def __init__(self, mark: bytes, most: int, rare: int | None = None) -> None:
         self.mark = mark
         self.left = most
         self.exhausted = self._stopped = False
+        self._rare = rare
 
     def in_window(self, window: Window) -> Iterator[int]:
         """Positions in the window's data of the marks that are due."""
@@ -65,4 +75,23 @@ class Marks:
         self._stopped = True
 
     def _next(self, window: Window, start: int) -> int:
+        if self._rare is not None:
+            return self._next_by_rare_byte(window, start, self._rare)
         return window.data.find(self.mark, start, window.stop + len(self.mark) - 1)
+
+    def _next_by_rare_byte(self, window: Window, start: int, rare: int) -> int:
+        data, mark = window.data, self.mark
+        byte, after = mark[rare : rare + 1], mark[rare + 1]
+        stop = min(window.stop + rare, len(data) - (len(mark) - 1 - rare))
+        position = begin = start + rare
+        for count in count_up():
+            position = data.find(byte, position, stop)
+            if position < 0:
+                return -1
+            if data[position + 1] == after and data.startswith(mark, position - rare):
+                return position - rare
+            position += 1
+            if count == _TRIED and position - begin < _TRIED * _SELDOM:
+                break
+        self._rare = None  # it is not rare here: from now on the whole mark is looked for
+        return data.find(mark, position - rare, window.stop + len(mark) - 1)
