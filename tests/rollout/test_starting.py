@@ -61,6 +61,14 @@ def test_nothing_starts_in_a_rollout_that_does_not_run(state: RolloutState) -> N
     assert (found.code, found.text) == ("rollout", f"The rollout is {state}.")
 
 
+def test_the_way_back_waits_for_no_wave_and_no_window_but_keeps_the_limits() -> None:
+    back = MEMBER._replace(back=True, rollout=RolloutState.REVERTING, wave=WaveState.FAILED, late=True)
+    assert ask(back, NIGHT, InFlight(late=1)) == Start()
+    for held in (back._replace(rollout=RolloutState.RUNNING), back._replace(pinned=PIN)):
+        assert isinstance(ask(held), Hold)
+    assert isinstance(ask(back, PLAN, InFlight(transfers=3)), Hold)
+
+
 def test_members_of_a_passed_wave_still_get_their_image() -> None:
     assert ask(MEMBER._replace(wave=WaveState.PASSED)) == Start()
 

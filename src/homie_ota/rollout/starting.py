@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from homie_ota.model import DeploymentState
 from homie_ota.rollout import windows
 from homie_ota.rollout.plan import Limits, Plan, RolloutState, WaveState
 from homie_ota.rollout.why import Hold
 from homie_ota.rollout.windows import LocalTime
+
+ON_AIR = frozenset({DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING})
+"""States that hold a transfer slot: until the device is back, its image may be on the air."""
 
 
 class Start(NamedTuple):
@@ -32,7 +36,8 @@ class MemberView(NamedTuple):
 
     `woken`: it became awake after it was queued, so it may not stay until a slot is free. `late`: it is in the lane;
     `trusted`: the lane has verified one already (only of a standing target, which then goes on at the usual pace).
-    `busy`: an image may still be on its way to this device. `pinned` is the hold of a pin.
+    `back`: it goes back to what it ran before; that does not wait for waves and windows. `busy`: an image may still be
+    on its way to this device. `pinned` is the hold of a pin.
     """
 
     size: int
@@ -40,6 +45,7 @@ class MemberView(NamedTuple):
     woken: bool = False
     late: bool = False
     trusted: bool = False
+    back: bool = False
     busy: bool = False
     not_before: float | None = None
     pinned: Hold | None = None
@@ -106,12 +112,16 @@ class _Asked(NamedTuple):
 
 
 def _state(asked: _Asked) -> Hold | None:
-    state = asked.member.rollout
-    return None if state is RolloutState.RUNNING else Hold("rollout", f"The rollout is {state}.")
+    state, wanted = asked.member.rollout, _MOVING[asked.member.back]
+    return None if state is wanted else Hold("rollout", f"The rollout is {state}.")
+
+
+_MOVING = {False: RolloutState.RUNNING, True: RolloutState.REVERTING}
+"""In which state of the rollout members go forward, and back."""
 
 
 def _wave(asked: _Asked) -> Hold | None:
-    if asked.member.wave not in (WaveState.WAITING, WaveState.FAILED):
+    if asked.member.back or asked.member.wave not in _WAVES:
         return None
     which = "The lane of late joiners" if asked.member.late else "Its wave"
     return Hold("wave", f"{which} has {_WAVES[asked.member.wave]}.")
@@ -138,7 +148,7 @@ def _guarded(asked: _Asked) -> Hold | None:
 
 def _window(asked: _Asked) -> Hold | None:
     minutes = windows.opens_in(asked.plan.windows, asked.local)
-    if minutes == 0:
+    if asked.member.back or minutes == 0:  # harm is there now; a window some other night would leave it
         return None
     until = None if minutes is None else asked.now + 60.0 * minutes
     return Hold("window", "No window is open.", until)
@@ -156,7 +166,7 @@ def _away(asked: _Asked) -> Hold | None:
 
 
 def _late(asked: _Asked) -> Hold | None:
-    if not asked.member.late or asked.member.trusted or not asked.in_flight.late:
+    if asked.member.back or not asked.member.late or asked.member.trusted or not asked.in_flight.late:
         return None
     return Hold("late-joiner", "Late joiners go one at a time, and another one is being updated.")
 

@@ -69,7 +69,8 @@ def _run(view: View, now: float) -> list[Action]:
 
 def _wait(view: View, now: float) -> list[Action]:
     """Paused: harm is still seen and written down; what follows from it waits for the person."""
-    return [action for action in _failure(view, now) if isinstance(action, FailWave)]
+    known = {wave.number for wave in _begun(view) if wave.state is WaveState.FAILED}
+    return [each for each in _failure(view, now) if isinstance(each, FailWave) and each.wave not in known]
 
 
 def _drain(view: View, _now: float) -> list[Action]:
@@ -100,15 +101,14 @@ _DECIDE: dict[RolloutState, Callable[[View, float], list[Action]]] = {
 
 
 def _failure(view: View, now: float) -> list[Action]:
-    """What follows from the first wave that fails. Harm counts in waves that have passed, too: it may come late."""
+    """Every wave that fails, and what follows from the first. Harm counts in passed waves, too: it may come late."""
+    failed: list[FailWave] = []
     for wave in _begun(view):
         reading = _read(view, wave, now)
         if reading.code == "harm" or (reading.code == "short" and _is_current(view, wave)):
-            reason = f"{_NAMES[reading.code].format(_name(view, wave))} ({reading.text})"
-            known = view.state is RolloutState.PAUSED and wave.state is WaveState.FAILED
-            failed = [] if known else [FailWave(wave.number, reading, reading.code, reason)]
-            return [*failed, _error_action(view, reading.code, reason)]
-    return []
+            reason = f"{_NAMES[reading.code].format(_name(view, wave))} ({reading.text})."
+            failed.append(FailWave(wave.number, reading, reading.code, reason))
+    return [*failed, _error_action(view, failed[0].code, failed[0].reason)] if failed else []
 
 
 _NAMES = {
