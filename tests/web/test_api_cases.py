@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
+from homie_ota.model import Publish
 from homie_ota.store import transcript
 from homie_ota.store.transcript import LONGEST, MOST, Said
 from web.world import World
@@ -53,3 +56,18 @@ def test_a_device_that_floods_fills_no_disk(world: World) -> None:
     kept = world.read(lambda conn: transcript.of(conn, made.id))
     assert len(kept) == MOST
     assert {len(each["text"]) for each in kept} == {LONGEST}
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"1.1.0", "1.1.0"),
+        (b"\xe9" + bytes(9000), "(image, 9001 bytes)"),
+        (b"http://ota:9080/ota/i/AbC-_9xyz", "http://ota:9080/ota/i/***"),
+    ],
+)
+def test_what_we_said_is_kept_without_images_and_without_words_that_open_something(
+    payload: bytes, text: str
+) -> None:
+    kept = transcript.outgoing(5.0, Publish("homie/hall/$ota", payload))
+    assert (kept.direction, kept.text, kept.size) == ("out", text, len(payload))

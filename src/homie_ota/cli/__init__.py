@@ -24,6 +24,8 @@ _COMMANDS = {
     "devices": "devices:devices",
     "device": "devices:device",
     "why": "devices:why",
+    "case": "cases:case",
+    "replay": "replay:replay",
     "update": "update:update",
     "cancel": "update:cancel",
 }

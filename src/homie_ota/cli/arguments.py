@@ -43,7 +43,20 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
     parser.add_argument("--token", metavar="T", help="API token, else $HOMIE_OTA_TOKEN")
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_serve, _demo, _upload, _firmware, _devices, _device, _update, _why, _cancel, _user):
+    for add in (
+        _serve,
+        _demo,
+        _upload,
+        _firmware,
+        _devices,
+        _device,
+        _update,
+        _why,
+        _case,
+        _replay,
+        _cancel,
+        _user,
+    ):
         add(commands)
     _simulate(commands, with_simulator)
     return parser
@@ -160,6 +173,22 @@ def _update(commands: Any) -> None:
 def _why(commands: Any) -> None:
     parser = _command(commands, "why", "say why a device is, or is not, being updated")
     parser.add_argument("device", metavar="DEVICE")
+
+
+def _case(commands: Any) -> None:
+    parser = _command(commands, "case", "write down how a deployment went, as one file")
+    parser.add_argument(
+        "deployment", metavar="DEPLOYMENT|DEVICE", help="its number, or a device for its latest"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to (standard output)")
+
+
+def _replay(commands: Any) -> None:
+    parser = _command(commands, "replay", "play case files again with this version's engine", asks=False)
+    parser.add_argument("file", nargs="+", type=Path, metavar="FILE", help="what `homie-ota case` wrote")
+    parser.add_argument(
+        "--expect", default="", metavar="STATE[:CODE]", help="how it has to end (default: as recorded)"
+    )
 
 
 def _cancel(commands: Any) -> None:

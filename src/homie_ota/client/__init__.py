@@ -103,6 +103,10 @@ class Api:
         """One deployment with its events; NotFound."""
         return self._object("GET", f"/deployments/{number}")
 
+    def case(self, number: int) -> Json:
+        """The case file of a deployment; NotFound."""
+        return self._object("GET", f"/deployments/{number}/case")
+
     def cancel(self, number: int) -> Json:
         """Take back a deployment that is still queued; Conflict later."""
         return self._send("POST", f"/deployments/{number}/cancel", {})

@@ -19,10 +19,11 @@ from homie_ota.fleet.known import STATE_BIT
 from homie_ota.ingest.batch import Batch, Identity, write_batch
 from homie_ota.ingest.hearing import append, may_tell, news_of
 from homie_ota.ingest.reread import Reread
+from homie_ota.ingest.witness import Witness
 from homie_ota.model import Address, Observation, Publish, State, StateSeen
 from homie_ota.mqtt import Session
 from homie_ota.rollout.proof import News
-from homie_ota.store import devices
+from homie_ota.store import devices, transcript
 from homie_ota.store.database import ROWS_A_BATCH, Database
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Ingest:
         self.reader = homie.Reader(bases)
         self.fleet = Fleet()
         self.identity = Identity()
+        self.witness = Witness(bus, self.identity)
         self.reread = Reread(self.fleet, self.reader.bases, self._quiet_since)
         self.messages = 0
         self._last_message = 0.0
@@ -82,6 +84,7 @@ class Ingest:
             )
             self.identity.current[row["pk"]] = known
         self.identity.start(addresses, stored)
+        self.witness.watch(await self.database.read(transcript.running))
 
     def receive(self, topic: str, payload: bytes, _qos: int, retain: bool) -> None:
         """Take in one message; called by the MQTT session for each."""
@@ -93,6 +96,8 @@ class Ingest:
         if observation is None:
             return
         changed = self.fleet.apply(observation, self.clock())
+        if observation.device in self.witness.watched:
+            self.witness.note(observation.device, topic, payload, retain, self.clock())
         self._notice(observation)
         if changed:
             self._something.set()
@@ -135,6 +140,14 @@ class Ingest:
             finally:
                 self._flushing = False
 
+    async def write(self) -> None:
+        """Write now what was heard, instead of soon: for whoever has a clock that stands still meanwhile."""
+        while self.fleet.dirty or self._news:
+            heard = len(self._news)
+            await self._flush()
+            if not self.fleet.dirty and len(self._news) == heard:
+                return  # news of a device that has no row
+
     async def _flush(self) -> None:
         dirty = self.fleet.take_dirty(ROWS_A_BATCH)
         if len(dirty) == ROWS_A_BATCH:
@@ -151,6 +164,7 @@ class Ingest:
             log.error("A batch of %d devices was not stored: %s", len(batch.rows), error)
             self._take_back(dirty, batch)
             return
+        self.witness.ended(batch.unwatched)
         for deployment in moved:
             self.bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
         for row in batch.rows:
@@ -178,6 +192,7 @@ class Ingest:
         for address, each in news.items():
             if not batch.add_news(self.fleet.get(address), each, self.fleet):
                 self._news[address] = each  # its row comes with a later batch
+        batch.said = self.witness.take(self.fleet.get)
         for address, wanted in requests.items():
             if not batch.add_request(self.fleet.get(address), wanted):
                 self._requests[address] = wanted

@@ -16,10 +16,11 @@ from homie_ota.homie.rows import mac as mac_of
 from homie_ota.model import AWAKE, Address, Deployment
 from homie_ota.rollout.proof import News, StatsNews
 from homie_ota.rollout.versions import version_key
-from homie_ota.store import changes, devices, events, identities, rhythm, turns
+from homie_ota.store import changes, devices, events, identities, rhythm, transcript, turns
 from homie_ota.store import news as news_of_devices
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
+from homie_ota.store.transcript import Said
 
 YOUNG = 120.0
 """Seconds in which a new address may still turn out to be an older device: its MAC may come late."""
@@ -140,6 +141,10 @@ class Batch:
     requests: dict[int, str] = field(default_factory=dict)
     woken: list[int] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
+    said: dict[int, list[Said]] = field(default_factory=dict)
+    unwatched: set[int] = field(
+        default_factory=set
+    )  # filled in by `write_batch`: said something, and run no update
     watching: bool = True  # what is heard now happens now; False while the broker tells what it kept
 
     @property
@@ -214,6 +219,8 @@ def write_batch(connection: Connection, batch: Batch) -> list[Deployment]:
         devices.link(connection, link.young, link.old, base=base, device_id=device_id, now=batch.now)
         data = {"address": link.address.key}
         events.add(connection, "address", at=batch.now, device_pk=link.old, data=data)
+    # Before the news: what ends a deployment still belongs to it.
+    batch.unwatched = transcript.heard(connection, batch.said)
     changes.note(connection, batch.news)
     devices.save(connection, batch.rows)
     rhythm.note(connection, batch.woken, batch.left, now=batch.now, watching=batch.watching)

@@ -6,6 +6,8 @@ look into a set. Payloads are shown as text, masked where they may hold a secret
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from homie_ota.bus import Bus, Notice
 from homie_ota.fleet import KnownDevice
 from homie_ota.homie import secrets
@@ -31,9 +33,12 @@ class Witness:
     def hear(self, notice: Notice) -> None:
         """An order or a move: from now on what this device says is kept, until a batch finds that it has ended."""
         if notice.kind == "deployment" and (pk := notice.about.get("device_pk")) is not None:
-            known = self._identity.current.get(pk)
-            if known is not None:
-                self.watched.add(known.address)
+            self.watch([pk])
+
+    def watch(self, pks: Iterable[int]) -> None:
+        """Keep what these devices say from now on."""
+        current = self._identity.current
+        self.watched.update(current[pk].address for pk in pks if pk in current)
 
     def note(self, device: Address, topic: str, payload: bytes, retained: bool, now: float) -> None:
         """Keep one message of a watched device."""
@@ -41,21 +46,16 @@ class Witness:
         if len(said) < KEPT:
             said.append(Said(now, "in", topic, shown(topic, payload), len(payload), retained))
 
-    def take(self, known: dict[Address, KnownDevice]) -> dict[int, list[Said]]:
+    def take(self, find: Callable[[Address], KnownDevice | None]) -> dict[int, list[Said]]:
         """What was kept, by the device's `pk`; what has no row yet stays for the next batch."""
-        ready = {
-            address: each.pk
-            for address in self._said
-            if (each := known.get(address)) is not None and each.pk is not None
-        }
+        found = {address: find(address) for address in self._said}
+        ready = {address: known.pk for address, known in found.items() if known and known.pk is not None}
         return {pk: self._said.pop(address) for address, pk in ready.items()}
 
     def ended(self, pks: set[int]) -> None:
         """These devices have no running deployment any more."""
-        for pk in pks:
-            known = self._identity.current.get(pk)
-            if known is not None:
-                self.watched.discard(known.address)
+        current = self._identity.current
+        self.watched.difference_update(current[pk].address for pk in pks if pk in current)
 
 
 def shown(topic: str, payload: bytes) -> str:

@@ -6,13 +6,14 @@ are text of bounded length, secrets masked before they come here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import ACTIVE
+from homie_ota.model import ACTIVE, Publish
 from homie_ota.store.tables import deployment, transcript
 
 MOST = 2000
@@ -33,6 +34,20 @@ class Said(NamedTuple):
     retained: bool = False
 
 
+_ONE_DEVICE_ADDRESS = re.compile(r"(/ota/i/)[\w-]+")
+_SHORT = 256
+
+
+def outgoing(at: float, message: Publish) -> Said:
+    """A message of ours: an image is not kept, and the word in a one-device address is masked."""
+    size = len(message.payload)
+    if size > _SHORT:
+        text = f"(image, {size} bytes)"
+    else:
+        text = _ONE_DEVICE_ADDRESS.sub(r"\1***", message.payload.decode(errors="replace"))
+    return Said(at, "out", message.topic, text, size)
+
+
 def add(connection: Connection, deployment_id: int, said: Iterable[Said]) -> None:
     """Keep these messages of a deployment."""
     rows = [
@@ -50,6 +65,8 @@ def add(connection: Connection, deployment_id: int, said: Iterable[Said]) -> Non
 
 def heard(connection: Connection, by_device: Mapping[int, Sequence[Said]]) -> set[int]:
     """Keep what devices (by `pk`) said while a deployment of theirs runs; returns the devices that have none."""
+    if not by_device:
+        return set()
     columns = (deployment.c.id, deployment.c.device_pk)
     running = sa.select(*columns).where(
         deployment.c.device_pk.in_(list(by_device)), deployment.c.state.in_(ACTIVE)
@@ -59,6 +76,13 @@ def heard(connection: Connection, by_device: Mapping[int, Sequence[Said]]) -> se
         room = MOST - count(connection, number)
         add(connection, number, by_device[pk][: max(0, room)])
     return set(by_device) - set(found)
+
+
+def running(connection: Connection) -> list[int]:
+    """Devices with a deployment that has not ended."""
+    return list(
+        connection.execute(sa.select(deployment.c.device_pk).where(deployment.c.state.in_(ACTIVE))).scalars()
+    )
 
 
 def count(connection: Connection, deployment_id: int) -> int:
