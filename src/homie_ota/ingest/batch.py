@@ -142,15 +142,22 @@ class Batch:
     woken: list[int] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     said: dict[int, list[Said]] = field(default_factory=dict)
-    unwatched: set[int] = field(
-        default_factory=set
-    )  # filled in by `write_batch`: said something, and run no update
+    # Filled in by `write_batch`: devices that said something and run no update.
+    unwatched: set[int] = field(default_factory=set)
     watching: bool = True  # what is heard now happens now; False while the broker tells what it kept
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to write."""
-        return not (self.rows or self.readings or self.cleared or self.news or self.requests or self.links)
+        return not (
+            self.rows
+            or self.readings
+            or self.cleared
+            or self.news
+            or self.requests
+            or self.links
+            or self.said
+        )
 
     @property
     def is_urgent(self) -> bool:
