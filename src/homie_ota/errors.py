@@ -7,6 +7,7 @@ the API (`application/problem+json`), `status` its HTTP status, `exit_status` th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -16,6 +17,10 @@ class HomieOtaError(Exception):
     code: ClassVar[str] = "failed"
     status: ClassVar[int] = 500
     exit_status: ClassVar[int] = 1
+
+    def more(self) -> dict[str, object]:
+        """What the API's problem document says beside the sentence."""
+        return {}
 
 
 class WrongUse(HomieOtaError):
@@ -51,11 +56,25 @@ class NotEligible(HomieOtaError):
 
 
 class BadFirmware(HomieOtaError):
-    """The uploaded file cannot be an image; the uploader has to bring another one."""
+    """The uploaded file is not taken; the uploader has to bring another one, or a reason where one may lift that.
+
+    `findings` are (code, what is wrong, what to do instead); `overridable`: a typed reason (`override`) lifts them.
+    """
 
     code = "bad-firmware"
     status = 400
     exit_status = 4
+
+    def __init__(
+        self, sentence: str, findings: Sequence[tuple[str, str, str]] = (), overridable: bool = False
+    ) -> None:
+        super().__init__(sentence)
+        self.findings, self.overridable = tuple(findings), overridable
+
+    def more(self) -> dict[str, object]:
+        """What the API's problem document says beside the sentence."""
+        told = [dict(zip(("code", "text", "advice"), each, strict=True)) for each in self.findings]
+        return {"overridable": self.overridable, "findings": told}
 
 
 class TooLarge(HomieOtaError):

@@ -12,7 +12,7 @@ from homie_ota.model import Address, Deployment, DeploymentState, Firmware, OtaE
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
 from homie_ota.rollout.reasons import CANCELLED, NOT_BACK, NOT_SENT, Reason
-from homie_ota.store import deployments, devices, events, news, orders, waiting
+from homie_ota.store import deployments, devices, events, needed, news, orders, waiting
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
@@ -172,7 +172,7 @@ def test_overdue_are_those_whose_deadline_passed_and_news_put_it_off(connection:
     assert sending.deadline is not None
     assert deployments.next_deadline(connection) == sending.deadline
     assert [each.id for each in deployments.overdue(connection, sending.deadline + 1)] == [sending.id]
-    deployments.progress(connection, sending.id, done=500, now=sending.deadline)
+    deployments.progress(connection, sending, done=500, now=sending.deadline)
     assert deployments.overdue(connection, sending.deadline + 1) == []
 
 
@@ -292,9 +292,9 @@ def test_a_device_is_found_by_its_id_where_that_is_enough_and_asked_back_where_n
 
 
 def test_an_image_that_a_device_without_checksums_runs_is_in_use(connection: Connection) -> None:
-    assert firmwares.in_use_by(connection, LAMP.sha256) == 0
+    assert needed.in_use_by(connection, LAMP.sha256) == 0
     add_device(connection, 2, "old-lamp", base="devices/", md5="", fw_version="2.0.0", way="http")
-    assert firmwares.in_use_by(connection, LAMP.sha256) == 1
+    assert needed.in_use_by(connection, LAMP.sha256) == 1
     with pytest.raises(Conflict):
         firmwares.delete(connection, LAMP.sha256)
 

@@ -1,27 +1,29 @@
-"""Rows of firmware on both databases; uploads; the directory of an old homie-ota taken over as it is."""
+"""Rows of firmware on both databases: found, sorted, named, written about, and not deleted while needed."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.errors import BadFirmware, Conflict, NotFound, StorageFull, WrongUse
-from homie_ota.esp.image import Finding, Inspection, Severity
+from homie_ota.errors import Conflict, NotFound, WrongUse
+from homie_ota.esp.image import (
+    AppDescriptor,
+    Check,
+    CheckResult,
+    Finding,
+    Inspection,
+    Part,
+    Segment,
+    Severity,
+)
 from homie_ota.model import DeploymentState, Firmware
-from homie_ota.simulator.images import make_image
-from homie_ota.store import firmware, intake
-from homie_ota.store.database import Database
-from homie_ota.store.images import ImageFiles
-from homie_ota.store.tables import deployment, device, metadata, target
-
-NOW = 1_700_000_000.0
+from homie_ota.store import firmware
+from homie_ota.store.tables import firmware as table
+from homie_ota.store.tables import metadata, target
+from store.stock import NOW, image, put, put_deployment, put_device
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -43,32 +45,8 @@ def empty(conn: Connection) -> Iterator[Connection]:
     conn.rollback()
 
 
-def image(name: str, version: str, filename: str = "", content: str = "", **more: Any) -> Firmware:
-    digest = hashlib.sha256(f"{name} {version} {content}".encode()).hexdigest()
-    return Firmware(digest, digest[:32], name, version, filename or f"{name}-{version}.bin", 1000, **more)
-
-
-def put(conn: Connection, *images: Firmware) -> list[Firmware]:
-    return [
-        firmware.add(conn, each, Inspection(chip="esp8266"), NOW + at, "jo") for at, each in enumerate(images)
-    ]
-
-
 def names(found: list[Firmware]) -> list[str]:
     return [f"{each.name}@{each.version}" for each in found]
-
-
-def put_device(conn: Connection, pk: int, md5: str = "") -> None:
-    row = {"pk": pk, "base": "homie/", "device_id": f"d{pk}", "md5": md5, "first_seen": NOW, "last_seen": NOW}
-    conn.execute(device.insert().values(**row))
-
-
-def put_deployment(conn: Connection, pk: int, sha256: str, state: DeploymentState) -> None:
-    row = {"device_pk": pk, "sha256": sha256, "state": state.value, "state_since": NOW, "created_at": NOW}
-    conn.execute(deployment.insert().values(**row))
-
-
-# --- Rows
 
 
 def test_what_is_added_is_found_again_whole(empty: Connection) -> None:
@@ -201,33 +179,18 @@ def test_what_means_nothing_is_said_with_what_there_is(empty: Connection, text: 
     assert words in str(caught.value)
 
 
-def test_a_device_that_runs_wants_and_gets_an_image_is_one_user_of_it(empty: Connection) -> None:
-    lamp, plug = put(empty, image("lamp", "1.0"), image("plug", "1.0"))
-    put_device(empty, 1, lamp.md5)
-    put_device(empty, 2)
-    put_device(empty, 3)
-    empty.execute(target.insert().values(device_pk=1, sha256=lamp.sha256))
-    empty.execute(target.insert().values(device_pk=2, sha256=lamp.sha256))
-    put_deployment(empty, 1, lamp.sha256, DeploymentState.VERIFYING)
-    put_deployment(empty, 3, lamp.sha256, DeploymentState.QUEUED)
-    put_deployment(empty, 2, plug.sha256, DeploymentState.FAILED)
-    assert firmware.in_use_counts(empty, [lamp.sha256, plug.sha256]) == {lamp.sha256: 3, plug.sha256: 0}
-    assert firmware.in_use_by(empty, lamp.sha256) == 3
-    assert firmware.in_use_counts(empty, []) == {}
-
-
 @pytest.mark.parametrize("state", sorted(DeploymentState))
-def test_an_image_is_deleted_only_when_nobody_is_being_given_it(
+def test_an_image_is_deleted_only_when_nobody_is_being_given_it_or_was_last(
     empty: Connection, state: DeploymentState
 ) -> None:
     (lamp,) = put(empty, image("lamp", "1.0"))
     put_device(empty, 1)
     put_deployment(empty, 1, lamp.sha256, state)
-    if state in (DeploymentState.SUCCEEDED, DeploymentState.FAILED, DeploymentState.CANCELLED):
+    if state in (DeploymentState.FAILED, DeploymentState.CANCELLED):
         assert firmware.delete(empty, lamp.sha256) == lamp
         assert firmware.total(empty) == 0
     else:
-        with pytest.raises(Conflict, match=r"lamp-1\.0\.bin is in use: 1 device"):
+        with pytest.raises(Conflict, match=r"lamp-1\.0\.bin was not deleted: d1 (is being|may need)"):
             firmware.delete(empty, lamp.sha256)
         assert firmware.total(empty) == 1
 
@@ -236,274 +199,94 @@ def test_an_image_that_a_device_runs_or_should_run_is_not_deleted(empty: Connect
     runs, wanted = put(empty, image("lamp", "1.0"), image("lamp", "1.1"))
     put_device(empty, 1, runs.md5)
     empty.execute(target.insert().values(device_pk=1, sha256=wanted.sha256))
-    for each in (runs, wanted):
-        with pytest.raises(Conflict):
+    for each, words in ((runs, "d1 runs it"), (wanted, "d1 should run it")):
+        with pytest.raises(Conflict, match=words):
             firmware.delete(empty, each.sha256)
     with pytest.raises(NotFound):
         firmware.delete(empty, "0" * 64)
 
 
-# --- Uploads become rows
+def test_an_image_that_a_device_may_have_to_go_back_to_is_not_deleted(empty: Connection) -> None:
+    before, now = put(empty, image("lamp", "1.0"), image("lamp", "1.1"))
+    put_device(empty, 1, now.md5)
+    put_deployment(empty, 1, now.sha256, DeploymentState.SUCCEEDED, previous_sha256=before.sha256)
+    with pytest.raises(Conflict, match=r"lamp-1\.0\.bin was not deleted: d1 may need it to go back\."):
+        firmware.delete(empty, before.sha256)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(str(tmp_path / "data" / "x.sqlite3"))
-    database.migrate()
-    yield database
-    database.close()
+# --- What was found inside
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> ImageFiles:
-    return ImageFiles(tmp_path / "firmwares")
+SEEN = Inspection(
+    chip="esp8266",
+    size=1000,
+    parts=(Part("sketch", 0x1000, 500, 0x40100004, (Segment(0x40201010, 400, 0x1010),)),),
+    checks=(Check("checksum", "sketch", CheckResult.VERIFIED),),
+    descriptor=AppDescriptor("blink", "v1", "2024-05-01", "v5.1", "", 0),
+    compiled="2024-05-01",
+    magic=(("name", "lamp"), ("version", "1.0")),
+    versions=("lwIP 2.1.2",),
+    findings=(
+        Finding("bad-checksum", Severity.REFUSAL, "This image is damaged.", "Build it again."),
+        Finding("secret-url", Severity.WARNING, "The image holds a password."),
+        Finding("signed", Severity.NOTE, "The image is signed."),
+    ),
+)
 
 
-async def upload(database: Database, files: ImageFiles, data: bytes, **more: Any) -> Firmware:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield data
-
-    received = await files.receive(chunks(), filename="up.bin", max_size=16 << 20)
-    return await intake.accept(database, files, received, now=NOW, by="jo", **more)
-
-
-def listed(files: ImageFiles) -> list[str]:
-    return sorted(path.name for path in files.directory.glob("*"))
+def test_what_was_found_in_an_image_comes_back_as_it_was(empty: Connection) -> None:
+    stored = firmware.add(empty, image("lamp", "1.0"), SEEN, NOW, "jo")
+    assert firmware.inspection(empty, stored.sha256) == SEEN
+    assert firmware.inspection(empty, "0" * 64) == Inspection()
+    assert stored.magic is True
 
 
-async def test_an_upload_becomes_file_description_and_row(database: Database, files: ImageFiles) -> None:
-    data = make_image("lamp", "1.0.0", "acme")
-    stored = await upload(database, files, data, description="For the hall\r\nwith\x07 dimmer")
-    assert listed(files) == ["lamp-1.0.0.bin", "lamp-1.0.0.txt"]
-    assert (
-        stored.description == (files.directory / "lamp-1.0.0.txt").read_text() == "For the hall\nwith dimmer"
-    )
-    assert (stored.name, stored.version, stored.brand, stored.chip) == ("lamp", "1.0.0", "acme", "esp8266")
-    assert await database.read(firmware.find) == [stored]
-    assert await files.body(stored) == data
+def test_what_was_refused_and_stored_all_the_same_is_a_warning_from_then_on(empty: Connection) -> None:
+    stored = firmware.add(empty, image("lamp", "1.0", override="I know"), SEEN, NOW, "jo")
+    assert stored.override == "I know"
+    assert stored.warnings == ("The image holds a password.", "This image is damaged.")
 
 
-async def test_what_the_image_says_wins_over_what_was_typed(database: Database, files: ImageFiles) -> None:
-    stored = await upload(database, files, make_image("lamp", "1.0.0"), name="plug", version="9")
-    assert (stored.name, stored.version) == ("lamp", "1.0.0")
+def test_a_row_of_an_older_version_is_read_and_then_looked_into(empty: Connection) -> None:
+    old, new = put(empty, image("lamp", "1.0"), image("lamp", "1.1"))
+    row = table.update().where(table.c.sha256 == old.sha256)
+    empty.execute(row.values(inspection={"warnings": ["odd"], "magic": True}))
+    (found,) = firmware.find(empty, version="1.0")
+    assert (found.warnings, found.magic) == (("odd",), True)
+    assert [each.text for each in firmware.inspection(empty, old.sha256).findings] == ["odd"]
+    assert firmware.not_looked_into(empty) == [old.filename]
+    firmware.look_into(empty, old.sha256, SEEN)
+    assert firmware.not_looked_into(empty) == []
+    again = firmware.get(empty, old.sha256)
+    assert again is not None
+    assert set(again.warnings) == {"odd", "The image holds a password.", "This image is damaged."}
+    assert (again.chip, again.uploaded_at) == ("esp8266", old.uploaded_at)
+    assert firmware.get(empty, new.sha256) == new
 
 
-async def test_an_image_without_magic_takes_the_typed_name_and_version(
-    database: Database, files: ImageFiles
-) -> None:
-    data = make_image("x", "1", homie=False)
-    with pytest.raises(WrongUse, match="does not tell its name and version"):
-        await upload(database, files, data)
-    with pytest.raises(WrongUse, match="does not tell its version"):
-        await upload(database, files, data, name="lamp", version=" \n")
-    assert listed(files) == []
-    stored = await upload(database, files, data, name="../lamp", version="1.0")
-    assert (stored.name, stored.version) == ("../lamp", "1.0")
-    assert listed(files) == [stored.filename] == ["_lamp-1.0.bin"]
+# --- What people write
 
 
-async def test_the_same_upload_again_changes_nothing_but_a_new_description(
-    database: Database, files: ImageFiles
-) -> None:
-    data = make_image("lamp", "1.0.0")
-    first = await upload(database, files, data, description="old")
-    assert await upload(database, files, data) == first
-    again = await upload(database, files, data, description="new", name="other")
-    assert (again.sha256, again.filename, again.description) == (first.sha256, first.filename, "new")
-    assert await database.read(firmware.find) == [again]
-    assert (files.directory / "lamp-1.0.0.txt").read_text() == "new"
-    assert listed(files) == ["lamp-1.0.0.bin", "lamp-1.0.0.txt"]
+def test_texts_are_changed_one_by_one(empty: Connection) -> None:
+    (lamp,) = put(empty, image("lamp", "1.0", description="hall"))
+    firmware.change(empty, lamp.sha256, changelog="faster", requires=">=0.9")
+    found = firmware.get(empty, lamp.sha256)
+    assert found is not None
+    assert (found.description, found.changelog, found.requires) == ("hall", "faster", ">=0.9")
 
 
-async def test_two_images_of_one_name_and_version_are_both_kept(
-    database: Database, files: ImageFiles
-) -> None:
-    a = await upload(database, files, make_image("lamp", "1.0.0"))
-    b = await upload(database, files, make_image("lamp", "1.0.0", flash_size=4 << 20))
-    assert listed(files) == [a.filename, b.filename] == ["lamp-1.0.0.bin", f"lamp-1.0.0~{b.sha256[:8]}.bin"]
-    assert len(await database.read(lambda c: firmware.named(c, "lamp", "1.0.0"))) == 2
+@pytest.mark.parametrize("text", ["", "1.5", ">=1.5", ">=1.5,<2", "2.*", " >=1.5 "])
+def test_versions_that_have_to_run_before_are_taken(text: str) -> None:
+    assert firmware.tidy_requires(text) == text.strip()
 
 
-@pytest.mark.parametrize("damage", ["gone", "changed"])
-async def test_uploading_an_image_again_heals_its_file(
-    database: Database, files: ImageFiles, damage: str
-) -> None:
-    data = make_image("lamp", "1.0.0")
-    stored = await upload(database, files, data)
-    path = files.directory / stored.filename
-    path.unlink() if damage == "gone" else path.write_bytes(b"\xe9 rotten")
-    assert await upload(database, files, data) == stored
-    assert path.read_bytes() == data
-    assert listed(files) == [stored.filename]
+@pytest.mark.parametrize("text", ["<>", ">=", "=>1", "1" * 65, ">=1.5\x07,,"])
+def test_what_names_no_versions_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(WrongUse, match=r">=1\.5,<2"):
+        firmware.tidy_requires(text)
 
 
-async def test_a_new_image_does_not_take_the_file_name_of_a_row_whose_file_is_gone(
-    database: Database, files: ImageFiles
-) -> None:
-    first = await upload(database, files, make_image("lamp", "1.0.0"))
-    (files.directory / first.filename).unlink()
-    second = await upload(database, files, make_image("lamp", "1.0.0", seed=1))
-    assert second.filename != first.filename
-
-
-async def test_a_row_that_cannot_be_written_takes_its_file_along(
-    database: Database, files: ImageFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = await upload(database, files, make_image("plug", "1"))
-
-    async def full(*_: Any, **__: Any) -> None:
-        raise StorageFull("full")
-
-    monkeypatch.setattr(database, "write", full)
-    with pytest.raises(StorageFull):
-        await upload(database, files, make_image("lamp", "1.0.0"), description="text")
-    assert listed(files) == [before.filename]
-    assert await database.read(firmware.find) == [before]
-
-
-async def test_removing_takes_row_and_files_and_refuses_while_in_use(
-    database: Database, files: ImageFiles
-) -> None:
-    stored = await upload(database, files, make_image("lamp", "1.0.0"), description="text")
-    await database.write(lambda c: put_device(c, 1, stored.md5))
-    with pytest.raises(Conflict):
-        await intake.remove(database, files, stored.sha256)
-    assert len(listed(files)) == 2
-    await database.write(lambda c: c.execute(device.delete()))
-    assert await intake.remove(database, files, stored.sha256) == stored
-    assert listed(files) == []
-    with pytest.raises(NotFound):
-        await intake.remove(database, files, stored.sha256)
-
-
-# --- The directory of an old homie-ota
-
-
-def lay(files: ImageFiles, filename: str, data: bytes) -> None:
-    files.directory.mkdir(exist_ok=True)
-    (files.directory / filename).write_bytes(data)
-
-
-async def test_the_directory_of_an_old_homie_ota_is_taken_over_as_it_is(
-    database: Database, files: ImageFiles
-) -> None:
-    lay(files, "lamp-1.0.0.bin", make_image("lamp", "1.0.0"))
-    lay(files, "lamp-1.0.0.txt", b"For the hall\n")
-    lay(files, "old-relay-v7.bin", make_image("x", "x", homie=False))
-    lay(files, "esp-01-2016.12.24-rc1.bin", make_image("y", "y", homie=False, seed=1))
-    lay(files, "inventory.json", b"{}")
-    os.utime(files.directory / "lamp-1.0.0.bin", (1_500_000_000, 1_500_000_000))
-    before = {path.name: path.read_bytes() for path in files.directory.iterdir()}
-    adoption = await intake.adopt_directory(database, files, NOW)
-    assert {path.name: path.read_bytes() for path in files.directory.iterdir()} == before
-    assert (adoption.skipped, adoption.vanished) == ([], [])
-    rows = {each.filename: each for each in await database.read(firmware.find)}
-    assert {name: (each.name, each.version) for name, each in rows.items()} == {
-        "lamp-1.0.0.bin": ("lamp", "1.0.0"),
-        "old-relay-v7.bin": ("old-relay", "v7"),
-        "esp-01-2016.12.24-rc1.bin": ("esp-01", "2016.12.24-rc1"),
-    }
-    lamp = rows["lamp-1.0.0.bin"]
-    assert (lamp.description, lamp.uploaded_at, lamp.warnings) == ("For the hall", 1_500_000_000.0, ())
-    assert rows["old-relay-v7.bin"].warnings == (
-        "The image does not tell its name and version: taken from the file name.",
-    )
-    assert await files.body(lamp) == before["lamp-1.0.0.bin"]
-
-
-async def test_a_second_look_at_the_directory_changes_nothing(database: Database, files: ImageFiles) -> None:
-    lay(files, "lamp-1.0.0.bin", make_image("lamp", "1.0.0"))
-    await intake.adopt_directory(database, files, NOW)
-    rows = await database.read(firmware.find)
-    assert await intake.adopt_directory(database, files, NOW + 1) == intake.Adoption()
-    assert await database.read(firmware.find) == rows
-
-
-async def test_files_that_are_no_firmware_are_skipped_with_the_reason(
-    database: Database, files: ImageFiles
-) -> None:
-    lay(files, "page-1.0.0.bin", b"<html>404")
-    lay(files, "empty-1.0.0.bin", b"")
-    lay(files, "lamp-1.0.0.bin", make_image("lamp", "1.0.0"))
-    lay(files, "copy-of-lamp.bin", make_image("lamp", "1.0.0"))
-    (files.directory / "folder-1.0.0.bin").mkdir()
-    (files.directory / "broken-link.bin").symlink_to("nowhere")
-    os.mkfifo(files.directory / "pipe.bin")
-    adoption = await intake.adopt_directory(database, files, NOW)
-    reasons = dict(adoption.skipped)
-    assert [each.filename for each in adoption.added] == ["copy-of-lamp.bin"]
-    assert "HTML page" in reasons["page-1.0.0.bin"]
-    assert "empty file" in reasons["empty-1.0.0.bin"]
-    assert reasons["lamp-1.0.0.bin"] == "It is the same image as copy-of-lamp.bin."
-    assert all(
-        "this is no file" in reasons[name] for name in ("folder-1.0.0.bin", "broken-link.bin", "pipe.bin")
-    )
-
-
-async def test_a_file_name_that_contradicts_its_image_is_warned_of(
-    database: Database, files: ImageFiles
-) -> None:
-    lay(files, "lamp-1.0.1.bin", make_image("lamp", "1.0.0"))
-    (added,) = (await intake.adopt_directory(database, files, NOW)).added
-    assert (added.name, added.version, added.filename) == ("lamp", "1.0.0", "lamp-1.0.1.bin")
-    assert added.warnings == ("The file name says lamp 1.0.1, the image says lamp 1.0.0.",)
-
-
-async def test_a_file_that_vanished_is_noticed_and_its_row_stays(
-    database: Database, files: ImageFiles
-) -> None:
-    stored = await upload(database, files, make_image("lamp", "1.0.0"))
-    (files.directory / stored.filename).unlink()
-    assert (await intake.adopt_directory(database, files, NOW)).vanished == [stored]
-    assert await database.read(firmware.find) == [stored]
-
-
-async def test_a_renamed_file_is_recognised_by_its_content(database: Database, files: ImageFiles) -> None:
-    stored = await upload(database, files, make_image("lamp", "1.0.0"))
-    (files.directory / stored.filename).rename(files.directory / "renamed.bin")
-    assert await intake.adopt_directory(database, files, NOW) == intake.Adoption()
-    (row,) = await database.read(firmware.find)
-    assert (row.sha256, row.filename) == (stored.sha256, "renamed.bin")
-
-
-async def test_files_of_a_lost_database_get_their_rows_back(database: Database, files: ImageFiles) -> None:
-    first = await upload(database, files, make_image("lamp", "1.0.0"))
-    second = await upload(database, files, make_image("lamp", "1.0.0", seed=1), description="second")
-    await database.write(lambda c: [firmware.delete(c, each.sha256) for each in (first, second)])
-    added = (await intake.adopt_directory(database, files, NOW)).added
-    assert {(each.name, each.version, each.filename, each.description) for each in added} == {
-        ("lamp", "1.0.0", first.filename, ""),
-        ("lamp", "1.0.0", second.filename, "second"),
-    }
-    assert all(each.warnings == () for each in added)
-
-
-async def test_a_half_upload_is_never_adopted(database: Database, files: ImageFiles) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield make_image("lamp", "1.0.0", size=600_000)[:400_000]
-        assert await intake.adopt_directory(database, files, NOW) == intake.Adoption()
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        await files.receive(broken(), filename="lamp.bin", max_size=16 << 20)
-    assert listed(files) == []
-
-
-async def test_an_old_directory_that_does_not_exist_is_an_empty_one(
-    database: Database, tmp_path: Path
-) -> None:
-    assert await intake.adopt_directory(database, ImageFiles(tmp_path / "nowhere"), NOW) == intake.Adoption()
-
-
-async def test_real_images_are_taken_over(database: Database, files: ImageFiles, shared: Path) -> None:
-    files.directory.mkdir()
-    for path in (shared / "firmware").glob("*/*.bin"):
-        (files.directory / path.name).symlink_to(path)
-    adoption = await intake.adopt_directory(database, files, NOW)
-    said = {each.filename: (each.name, each.version) for each in adoption.added}
-    assert said["skoona-sknSensors-IRService.d1_mini-0.2.0.bin"] == ("sknSensors-IRService.d1_mini", "0.2.0")
-    assert said["derlucas-sonoff-relay-1.0.1-generic.bin"] == ("sonoff-relay", "1.0.1")
-    assert said["derlucas-sonoff-relay-1.0.1-nodemcu.bin"] == ("sonoff-relay", "1.0.1")
-    assert "heidelbridge-partitions.bin" in dict(adoption.skipped)
-    with pytest.raises(BadFirmware):
-        files.look("zerolength.bin")
+def test_images_that_were_found_in_the_directory_are_known(empty: Connection) -> None:
+    found = firmware.add(empty, image("lamp", "1.0"), SEEN, NOW, "")
+    put(empty, image("lamp", "1.1"))
+    assert firmware.found_here(empty) == [found.sha256]

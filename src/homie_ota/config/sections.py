@@ -133,7 +133,9 @@ class OtaSettings(_Section):
     """The endpoint at which devices fetch images, and what may be uploaded.
 
     `open_mode` gives any stored image to any device that names it, as the old server did; `url_lifetime` is how long
-    a one-device address is good. Both timeouts end a transfer that takes longer, in seconds.
+    a one-device address is good. Both timeouts end a transfer that takes longer, in seconds. `keep_newest` is how many
+    versions of each name are kept beside what devices need (0: all); `secrets` are words that no image should hold,
+    such as a Wi-Fi password: an image with one is warned of.
     """
 
     path: BasePath = "/ota"
@@ -142,6 +144,8 @@ class OtaSettings(_Section):
     url_lifetime: Seconds = 3600.0
     upload_timeout: Seconds = 300.0
     transfer_timeout: Seconds = 600.0
+    keep_newest: Annotated[int, Field(ge=0, le=100_000)] = 0
+    secrets: Annotated[Texts, Field(repr=False)] = ()
 
 
 class RolloutSettings(_Section):

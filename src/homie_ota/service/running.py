@@ -28,7 +28,7 @@ from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session
 from homie_ota.service.places import choose_broker, listen, own_address
-from homie_ota.store import accounts, deployments, intake
+from homie_ota.store import accounts, adoption, deployments
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
@@ -84,7 +84,7 @@ class Service:
             self.first_password = await self.database.write(
                 lambda c: accounts.ensure_admin(c, time.time()), durable=True
             )
-        found = await intake.adopt_directory(self.database, self.images, now=time.time())
+        found = await adoption.adopt_directory(self.database, self.images, now=time.time())
         for filename, why in found.skipped:
             log.warning("%s in the firmware directory was left alone: %s", filename, why)
         for gone in found.vanished:

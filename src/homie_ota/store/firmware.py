@@ -1,12 +1,12 @@
-"""Rows of firmware: what images there are, which one somebody means, and who needs it.
+"""Rows of firmware: what images there are, which one somebody means, and what people write about them.
 
-Rule: identity is the SHA-256; name and version only find. Nothing is deleted that a device runs, should run or is being
-given. How files become rows is in `intake`.
+Rule: identity is the SHA-256; name and version only find. Nothing is deleted that somebody needs, which `needed` says.
+How files become rows is in `intake`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound, WrongUse
-from homie_ota.esp.image import Inspection, clean
-from homie_ota.model import ACTIVE, Firmware
+from homie_ota.esp.image import Inspection, Severity, clean, from_data
+from homie_ota.model import Firmware
+from homie_ota.rollout import constraint
 from homie_ota.rollout.versions import version_key
+from homie_ota.store import needed
 from homie_ota.store.database import upsert
-from homie_ota.store.tables import deployment, device, firmware, target
+from homie_ota.store.tables import firmware
 
 SORTS: dict[str, tuple[Any, ...]] = {
     "name": (firmware.c.name, firmware.c.version_key),
@@ -31,23 +33,32 @@ SORTS: dict[str, tuple[Any, ...]] = {
 }
 """What lists can be sorted by; with a `-` in front the other way round."""
 
+MAX_CHANGELOG = 20_000
+MAX_REQUIRES = constraint.LONGEST
 _SHORTEST_HASH = 8
 
-
-_SAME = ("sha256", "md5", "name", "version", "filename", "size", "brand", "chip", "kind", "description")
-_PLAIN = (*_SAME, "uploaded_at", "uploaded_by")
+_SAME = ("sha256", "md5", "name", "version", "filename", "size", "brand", "chip", "kind")
+_TOLD = ("description", "changelog", "override", "requires", "proven")
+_PLAIN = (*_SAME, *_TOLD, "uploaded_at", "uploaded_by")
 """Columns that a Firmware has under the same name."""
 _COLUMNS = [firmware.c[name] for name in (*_PLAIN, "flash", "mode", "inspection")]  # not the bytes
 
 
 def _read(row: Any) -> Firmware:
+    seen = row["inspection"]
     return Firmware(
         **{name: row[name] for name in _PLAIN},
         flash_size=row["flash"],
         flash_mode=row["mode"],
-        warnings=tuple(row["inspection"].get("warnings", ())),
-        magic=_tells_its_name(row["inspection"]),
+        warnings=(*seen.get("warnings", ()), *_refused(seen)),
+        magic=_tells_its_name(seen),
     )
+
+
+def _refused(seen: Mapping[str, Any]) -> list[str]:
+    """What would be refused as an upload, and is stored all the same, is a warning from then on."""
+    grave = (Severity.REFUSAL, Severity.IMPOSSIBLE)
+    return [each["text"] for each in seen.get("findings", ()) if each["severity"] in grave]
 
 
 def _tells_its_name(inspection: Mapping[str, Any]) -> bool:
@@ -60,16 +71,8 @@ def add(connection: Connection, new: Firmware, inspection: Inspection, now: floa
     """Add a row for an image that is on the disk; the same SHA-256 again returns the row that there is."""
     row = {
         **{name: getattr(new, name) for name in _PLAIN},
+        **_seen(inspection, new.warnings),
         "version_key": version_key(new.version),
-        "brand": inspection.brand,
-        "chip": inspection.chip,
-        "flash": inspection.flash_size,
-        "mode": inspection.flash_mode,
-        "kind": inspection.kind,
-        "inspection": {
-            **inspection.as_data(),
-            "warnings": [*inspection.warnings, *new.warnings],
-        },
         "uploaded_at": now,
         "uploaded_by": by,
     }
@@ -77,6 +80,39 @@ def add(connection: Connection, new: Firmware, inspection: Inspection, now: floa
     stored = get(connection, new.sha256)
     assert stored is not None
     return stored
+
+
+def _seen(found: Inspection, warnings: Iterable[str] = ()) -> dict[str, Any]:
+    """What an inspection says, as columns; `warnings` are those that it does not know."""
+    return {
+        "brand": found.brand,
+        "chip": found.chip,
+        "flash": found.flash_size,
+        "mode": found.flash_mode,
+        "kind": found.kind,
+        "inspection": {**found.as_data(), "warnings": [*dict.fromkeys((*found.warnings, *warnings))]},
+    }
+
+
+def found_here(connection: Connection) -> list[str]:
+    """The hashes of images that nobody uploaded: they were in the directory when a server took it over."""
+    return list(
+        connection.execute(sa.select(firmware.c.sha256).where(firmware.c.uploaded_by == "")).scalars()
+    )
+
+
+def not_looked_into(connection: Connection) -> list[str]:
+    """The files of images that an older version took in: it did not look at what is inside."""
+    rows = connection.execute(sa.select(firmware.c.filename, firmware.c.inspection))
+    return [filename for filename, seen in rows if "parts" not in seen]
+
+
+def look_into(connection: Connection, sha256: str, found: Inspection) -> None:
+    """Note what was found in an image that is stored already; older warnings stay."""
+    row = _one(connection, firmware.c.sha256 == sha256)
+    if row:
+        update = firmware.update().where(firmware.c.sha256 == sha256)
+        connection.execute(update.values(**_seen(found, row.warnings)))
 
 
 def _askable(text: str) -> str:
@@ -185,9 +221,26 @@ def _others(connection: Connection, name: str) -> str:
     return f" There is {clean(name)} in {', '.join(versions)}." if versions else ""
 
 
-def describe(connection: Connection, sha256: str, text: str) -> None:
-    """Change the description of an image."""
-    connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(description=text))
+def inspection(connection: Connection, sha256: str) -> Inspection:
+    """What was found in an image when it came in; an empty one where there is no such image."""
+    found = connection.execute(sa.select(firmware.c.inspection).where(firmware.c.sha256 == sha256)).scalar()
+    return from_data(found or {})
+
+
+def change(connection: Connection, sha256: str, **texts: str) -> None:
+    """Change what people write about an image: description, changelog, requires."""
+    connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(**texts))
+
+
+def tidy_requires(text: str) -> str:
+    """A constraint on the version that has to run before, as it is kept; raises WrongUse when it is none."""
+    text = clean(text, MAX_REQUIRES + 1)
+    if constraint.read(text) is None:
+        raise WrongUse(
+            f"“{text}” names no versions. Expected is what has to run before this image: a version (1.5), a bound "
+            "(>=1.5), two (>=1.5,<2), all of a line (2.*), or nothing."
+        )
+    return text
 
 
 def rename(connection: Connection, sha256: str, filename: str) -> None:
@@ -195,36 +248,17 @@ def rename(connection: Connection, sha256: str, filename: str) -> None:
     connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(filename=filename))
 
 
-def in_use_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
-    """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
-    # 1.5 and esp32-homie announce no checksum: of them the name and version have to do.
-    named = (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
-    same = (device.c.md5 == firmware.c.md5) | ((device.c.md5 == "") & named)
-    runs = sa.select(firmware.c.sha256, device.c.pk).join(device, same)
-    wants = sa.select(target.c.sha256, target.c.device_pk)
-    gets = sa.select(deployment.c.sha256, deployment.c.device_pk).where(
-        deployment.c.state.in_(sorted(ACTIVE))
-    )
-    one_by_one = (part.where(part.selected_columns[0].in_(hashes)) for part in (runs, wants, gets))
-    uses = sa.union(*one_by_one).subquery()
-    query = sa.select(uses.c.sha256, sa.func.count()).group_by(uses.c.sha256)
-    found: dict[str, int] = {each: count for each, count in connection.execute(query)}  # noqa: C416 - typed, unlike dict(rows)
-    return {sha256: found.get(sha256, 0) for sha256 in hashes}
-
-
-def in_use_by(connection: Connection, sha256: str) -> int:
-    """How many devices run this image, have it as their target, or are being given it."""
-    return in_use_counts(connection, [sha256])[sha256]
-
-
 def delete(connection: Connection, sha256: str) -> Firmware:
-    """Delete the row and return what it was, so that its file can go too; raises NotFound, or Conflict while in use."""
+    """Delete the row and return what it was, so that its file can go too; raises NotFound, or Conflict while needed."""
     found = get(connection, sha256)
     if found is None:
         raise NotFound(f"There is no firmware {clean(sha256)}.")
-    count = in_use_by(connection, sha256)
-    if count:
-        devices = "1 device runs it, or is" if count == 1 else f"{count} devices run it, or are"
-        raise Conflict(f"{found.filename} is in use: {devices} to be updated to it. It was not deleted.")
-    connection.execute(firmware.delete().where(firmware.c.sha256 == sha256))
+    if needs := needed.find(connection, [sha256]):
+        raise Conflict(f"{found.filename} was not deleted: {needed.sentence(needs)}.")
+    drop(connection, [sha256])
     return found
+
+
+def drop(connection: Connection, hashes: Sequence[str]) -> None:
+    """Delete rows, whoever needs them."""
+    connection.execute(firmware.delete().where(firmware.c.sha256.in_(hashes)))

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homie_ota.errors import BadFirmware, HomieOtaError
-from homie_ota.esp.image import Inspection, Inspector, clean, refusal, sentence
+from homie_ota.esp.image import Inspection, Inspector, clean
 from homie_ota.model import Firmware
-from homie_ota.store.receiving import BLOCK, PARTS, Received, for_people, part_of, receive
+from homie_ota.store.receiving import BLOCK, PARTS, Received, Secrets, for_people, part_of, receive
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}(~[0-9a-f]{8,64})?\.bin")
 """What the name of every file that we make looks like."""
@@ -69,10 +69,16 @@ class Found:
 
 
 class ImageFiles:
-    """The firmware directory of one installation, and a bounded cache of the images that devices are fetching."""
+    """The firmware directory of one installation, and a bounded cache of the images that devices are fetching.
+
+    `secrets` are those that this server was given: an image that holds one is warned of. `left_alone` are files of the
+    directory that are not taken as firmware, each with the reason.
+    """
 
     def __init__(self, directory: Path, cache_bytes: int = CACHE_BYTES) -> None:
         self.directory = directory
+        self.secrets: Secrets = ()
+        self.left_alone: list[tuple[str, str]] = []
         self.placing = asyncio.Lock()
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[str, bytes] = OrderedDict()
@@ -80,16 +86,13 @@ class ImageFiles:
 
     # --- Coming in
 
-    async def receive(
-        self, chunks: AsyncIterator[bytes], *, filename: str, max_size: int, override: str = ""
-    ) -> Received:
-        """Stream an upload to the disk, digesting and inspecting it on the way.
+    async def receive(self, chunks: AsyncIterator[bytes], *, filename: str, max_size: int) -> Received:
+        """Stream an upload to the disk, digesting and inspecting it on the way; whether it is taken, `intake` says.
 
-        Raises TooLarge as soon as there is too much, BadFirmware for what is no image, StorageFull; nothing is left
-        behind then, nor when `chunks` ends with an exception. `override`, a person's reason, takes
-        what is only refused.
+        Raises TooLarge as soon as there is too much, StorageFull; nothing is left behind then, nor when `chunks` ends
+        with an exception.
         """
-        return await receive(self.directory, chunks, filename, max_size, override)
+        return await receive(self.directory, chunks, filename, max_size, self.secrets)
 
     async def keep(
         self, received: Received, name: str, version: str, taken: Collection[str] = (), as_name: str = ""
@@ -211,19 +214,21 @@ class ImageFiles:
         return sorted(path.name for path in self.directory.glob("*.bin") if not path.name.startswith("."))
 
     def look(self, filename: str) -> Found:
-        """Digest and inspect a file that is there; raises BadFirmware when it is no image, HomieOtaError."""
+        """Digest and inspect a file that is there; raises BadFirmware when it is none, HomieOtaError."""
         path = self._path(filename)
         if not path.is_file():
             raise BadFirmware(f"{clean(filename)}: this is no file.")
         with for_people(f"reading {clean(filename)}"), path.open("rb") as file:
-            md5, sha256, inspector = hashlib.md5(usedforsecurity=False), hashlib.sha256(), Inspector()
+            md5, sha256, inspector = (
+                hashlib.md5(usedforsecurity=False),
+                hashlib.sha256(),
+                Inspector(self.secrets),
+            )
             while block := file.read(BLOCK):
                 for each in (md5.update, sha256.update, inspector.feed):
                     each(block)
             modified = os.fstat(file.fileno()).st_mtime
         seen = inspector.finish()
-        if stopping := refusal(seen):
-            raise BadFirmware(sentence(filename, stopping))
         digests = md5.hexdigest(), sha256.hexdigest()
         return Found(filename, seen.size, *digests, modified, self._description(path), seen)
 

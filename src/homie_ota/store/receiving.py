@@ -1,7 +1,7 @@
 """Takes a file in: streamed to the disk beside its future place, digested and inspected on the way.
 
-Rule: until everything has arrived and was found good there is only a file that nobody lists, and it goes when the
-upload breaks off, however it does.
+Rule: until everything has arrived and was taken in (`intake` judges what was found) there is only a file that nobody
+lists, and it goes when the upload breaks off, however it does.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from homie_ota.errors import BadFirmware, HomieOtaError, StorageFull, TooLarge
-from homie_ota.esp.image import Inspection, Inspector, clean, refusal, sentence
+from homie_ota.errors import HomieOtaError, StorageFull, TooLarge
+from homie_ota.esp.image import Inspection, Inspector, clean
 
 PARTS = ".upload-"
 """How the name of a file begins that is still being received."""
 
 BLOCK = 1 << 18
 """Bytes that go to the disk at once, so that a thread is asked for every quarter of a megabyte, not every packet."""
+
+Secrets = Sequence[tuple[str, bytes]]
+"""What no image should hold: for each what it is (“the broker's password”), and the secret."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -63,14 +66,14 @@ def part_of(directory: Path) -> Path:
 class _Part:
     """One file being received. A lock, because whoever gives up does not wait for the thread that still writes."""
 
-    def __init__(self, directory: Path, filename: str) -> None:
+    def __init__(self, directory: Path, filename: str, secrets: Secrets) -> None:
         self.path = part_of(directory)
         self.filename, self.shown = filename, clean(filename) or "the file"
         self._lock = threading.Lock()
         self._file: FileIO | None = None
         self._dropped = False
         self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        self._inspector = Inspector()
+        self._inspector = Inspector(secrets)
 
     def write(self, block: bytes) -> None:
         with self._lock, for_people(f"storing {self.shown}"):
@@ -86,14 +89,12 @@ class _Part:
             self._sha256.update(block)
             self._inspector.feed(block)
 
-    def finish(self, override: str = "") -> Received:
+    def finish(self) -> Received:
         with self._lock, for_people(f"storing {self.shown}"):
             if self._file is not None and not self._dropped:
                 os.fsync(self._file.fileno())
                 self._file.close()
         seen = self._inspector.finish()
-        if stopping := refusal(seen, override):
-            raise BadFirmware(sentence(self.filename, stopping))
         digests = self._md5.hexdigest(), self._sha256.hexdigest()
         return Received(self.path, self.filename, seen.size, *digests, seen)
 
@@ -106,13 +107,13 @@ class _Part:
 
 
 async def receive(
-    directory: Path, chunks: AsyncIterator[bytes], filename: str, max_size: int, override: str = ""
+    directory: Path, chunks: AsyncIterator[bytes], filename: str, max_size: int, secrets: Secrets = ()
 ) -> Received:
     """See `ImageFiles.receive`."""
-    part = _Part(directory, filename)
+    part = _Part(directory, filename, secrets)
     try:
         await _stream(part, chunks, max_size)
-        return await asyncio.to_thread(part.finish, override)
+        return await asyncio.to_thread(part.finish)
     except BaseException:
         part.drop()
         raise

@@ -1,4 +1,4 @@
-"""What people do here: upload, update, cancel, describe, delete; the same for pages, API and the old routes.
+"""What people do here: update, cancel, forget; the same for pages, API and the old routes.
 
 Rule: each action is one function that leaves a row in the audit log in the same transaction and tells the bus; how it
 was asked for, and how the answer looks, is the business of the routes.
@@ -6,22 +6,18 @@ was asked for, and how the answer looks, is the business of the routes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.requests import Request
 
-from homie_ota.errors import NotFound, WrongUse
 from homie_ota.esp.image import clean
 from homie_ota.model import Deployment, Firmware
-from homie_ota.store import audit, deployments, devices, intake, orders
+from homie_ota.store import audit, deployments, devices, orders
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
-from homie_ota.store.receiving import Received
-from homie_ota.web import forms, multipart
 from homie_ota.web.gate import person_of
 from homie_ota.web.people import address
-from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.shell import Shell
 
 
 class Actor(NamedTuple):
@@ -36,93 +32,9 @@ def actor_of(request: Request) -> Actor:
     return Actor(person_of(request).name, address(request))
 
 
-def _note(conn: Connection, actor: Actor, now: float, what: str, why: str = "") -> None:
+def note(conn: Connection, actor: Actor, now: float, what: str, why: str = "") -> None:
+    """Leave a row in the audit log."""
     audit.add(conn, at=now, who=actor.name, what=what, why=why, from_where=actor.where)
-
-
-# --- Firmware -----------------------------------------------------------------------------------------------------
-
-
-class Uploaded(NamedTuple):
-    """What came of an upload: the name it had at home, and the firmware it became."""
-
-    filename: str
-    firmware: Firmware
-
-
-async def upload(request: Request, *, check_form: Callable[[object], None] | None = None) -> Uploaded:
-    """Take a multipart form with the file `upload` and the fields description, name and version.
-
-    `check_form` sees the field that pages carry before the file is read. Raises BadFirmware, TooLarge, WrongUse….
-    """
-    shell, actor = shell_of(request), actor_of(request)
-    received, fields = await _receive(request, shell, check_form)
-    if received is None:
-        raise WrongUse("There is no file. Send one as the field “upload”: curl -F upload=@firmware.bin.")
-    now = shell.clock()
-    stored = await intake.accept(
-        shell.database,
-        shell.images,
-        received,
-        now=now,
-        by=actor.name,
-        name=fields.get("name", ""),
-        version=fields.get("version", ""),
-        description=fields.get("description", "").strip(),
-    )
-    what = f"{stored.filename}, SHA-256 {stored.sha256[:12]}, from {clean(received.filename)}"
-    await shell.database.write(lambda conn: _note(conn, actor, now, "uploaded firmware", what))
-    shell.bus.say("firmware", sha256=stored.sha256)
-    return Uploaded(clean(received.filename), stored)
-
-
-async def _receive(
-    request: Request, shell: Shell, check_form: Callable[[object], None] | None
-) -> tuple[Received | None, dict[str, str]]:
-    fields: dict[str, str] = {}
-    received: Received | None = None
-    ota = shell.settings.ota
-    try:
-        async for part in multipart.parts(request, largest=ota.max_upload, longest=ota.upload_timeout):
-            if part.filename is None:
-                fields[part.name] = await part.text()
-            elif part.name == "upload" and part.filename and received is None:
-                if check_form is not None:
-                    check_form(fields.get(forms.FIELD))
-                received = await shell.images.receive(
-                    part.chunks, filename=part.filename, max_size=ota.max_upload
-                )
-    except BaseException:
-        if received is not None:
-            await shell.images.discard(received)
-        raise
-    return received, fields
-
-
-def firmware_of(conn: Connection, filename: str) -> Firmware:
-    """The firmware whose stored file has this name: the name is looked up, never taken apart. NotFound."""
-    found = firmwares.by_filename(conn, filename)
-    if found is None:
-        raise NotFound(f"There is no firmware {clean(filename)}.")
-    return found
-
-
-async def delete_firmware(shell: Shell, actor: Actor, sha256: str) -> Firmware:
-    """Remove an image from the store; NotFound, or Conflict while in use."""
-    gone = await intake.remove(shell.database, shell.images, sha256)
-    now, what = shell.clock(), f"{gone.filename}, SHA-256 {gone.sha256[:12]}"
-    await shell.database.write(lambda conn: _note(conn, actor, now, "deleted firmware", what))
-    shell.bus.say("firmware", sha256=sha256)
-    return gone
-
-
-async def describe_firmware(shell: Shell, actor: Actor, stored: Firmware, text: str) -> Firmware:
-    """Change the description of an image."""
-    changed = await intake.describe(shell.database, shell.images, stored, text.strip())
-    now = shell.clock()
-    await shell.database.write(lambda conn: _note(conn, actor, now, "described firmware", stored.filename))
-    shell.bus.say("firmware", sha256=stored.sha256)
-    return changed
 
 
 # --- Deployments --------------------------------------------------------------------------------------------------
@@ -148,7 +60,7 @@ async def order(shell: Shell, actor: Actor, device: str, firmware: str, override
             conn, device_pk=pk, sha256=image.sha256, by=actor.name, now=now, override=override.strip()
         )
         what = f"{device} to {image.name} {image.version} ({image.sha256[:12]}), deployment {made.id}"
-        _note(conn, actor, now, "ordered an update", f"{what} {override}".strip())
+        note(conn, actor, now, "ordered an update", f"{what} {override}".strip())
         return made
 
     made = await shell.database.write(write, urgent=True, durable=True)
@@ -168,7 +80,7 @@ async def order_all(
         what = (
             f"all {image.name} to {image.version} ({image.sha256[:12]}): {len(made)}, {len(skipped)} skipped"
         )
-        _note(conn, actor, now, "ordered updates", what)
+        note(conn, actor, now, "ordered updates", what)
         return image, made, skipped
 
     image, made, skipped = await shell.database.write(write, urgent=True, durable=True)
@@ -182,7 +94,7 @@ async def cancel(shell: Shell, actor: Actor, number: int) -> Deployment:
     now = shell.clock()
 
     def write(conn: Connection) -> Deployment:
-        _note(conn, actor, now, "cancelled an update", f"deployment {number}")
+        note(conn, actor, now, "cancelled an update", f"deployment {number}")
         return deployments.cancel(conn, number, by=actor.name, now=now)
 
     cancelled = await shell.database.write(write, urgent=True)
@@ -208,6 +120,6 @@ async def delete_device(shell: Shell, actor: Actor, device: str) -> str:
     else:
         await shell.database.write(lambda conn: devices.remove(conn, pk), urgent=True)
     what = f"{clean(device)}, {cleared} retained topics cleared"
-    await shell.database.write(lambda conn: _note(conn, actor, now, "deleted a device", what))
+    await shell.database.write(lambda conn: note(conn, actor, now, "deleted a device", what))
     shell.bus.say("device", device_pk=pk)
     return f"{clean(device)} is forgotten here; {cleared} retained topics were cleared on the broker."

@@ -15,7 +15,7 @@ from homie_ota import __version__
 from homie_ota.errors import TooLarge, WrongUse
 from homie_ota.store import devices
 from homie_ota.store import firmware as firmwares
-from homie_ota.web import actions, forms, multipart
+from homie_ota.web import actions, firmware_actions, forms, multipart
 from homie_ota.web.people import is_browser
 from homie_ota.web.render import see
 from homie_ota.web.shell import shell_of
@@ -50,7 +50,7 @@ async def form(request: Request) -> dict[str, str]:
 
 async def upload(request: Request) -> Response:
     """`POST /upload`: `Firmware from <filename> uploaded as <path>/<name>-<version>.bin`."""
-    done = await actions.upload(request, check_form=partial(forms.check, request))
+    done = await firmware_actions.upload(request, check_form=partial(forms.check, request))
     if is_browser(request):
         return see(request, "/firmware", uploaded=done.firmware.sha256)
     where = shell_of(request).images.directory / done.firmware.filename
@@ -80,8 +80,8 @@ async def update(request: Request) -> Response:
 async def delete_firmware(request: Request) -> Response:
     """`DELETE /firmware/<file>`."""
     shell, filename = shell_of(request), str(request.path_params["file"])
-    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
-    gone = await actions.delete_firmware(shell, actions.actor_of(request), found.sha256)
+    found = await shell.database.read(lambda conn: firmware_actions.firmware_of(conn, filename))
+    gone = await firmware_actions.delete(shell, actions.actor_of(request), found.sha256)
     return PlainTextResponse(f"Firmware {gone.filename} deleted\n")
 
 

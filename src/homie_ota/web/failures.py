@@ -6,6 +6,7 @@ Rule: the sentence is that of the error; what nobody foresaw is logged here and 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -56,7 +57,8 @@ async def fail(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     title = _TITLES.get(status, "Failed")
     if request.url.path.startswith("/api/"):
-        answer: Response = problem(status, code, title, sentence)
+        more = error.more() if isinstance(error, HomieOtaError) else {}
+        answer: Response = problem(status, code, title, sentence, more)
     elif is_browser(request):
         answer = page(request, "error.html", status=status, title=title, sentence=sentence)
     else:
@@ -68,7 +70,10 @@ async def fail(request: Request, error: Exception) -> Response:
     return answer
 
 
-def problem(status: int, code: str, title: str, detail: str) -> Response:
-    """A problem document (RFC 9457)."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+def problem(
+    status: int, code: str, title: str, detail: str, more: Mapping[str, object] | None = None
+) -> Response:
+    """A problem document (RFC 9457), with `more` members of its own."""
+    said = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    body = {**(more or {}), **said}
     return JSONResponse(body, status, media_type="application/problem+json")

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from homie_ota.errors import WrongUse
 from homie_ota.model import Firmware
 from homie_ota.store import firmware as firmwares
-from homie_ota.store import naming
+from homie_ota.store import naming, needed
 from homie_ota.store.database import Connection
-from homie_ota.web import actions, views
+from homie_ota.web import actions, firmware_actions, views
 from homie_ota.web.classic import form
 from homie_ota.web.render import page, see
 from homie_ota.web.shell import Shell, shell_of
@@ -27,7 +27,7 @@ async def listing(request: Request) -> Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         images = firmwares.find(conn, sort="-uploaded")
-        used = firmwares.in_use_counts(conn, [each.sha256 for each in images])
+        used = needed.in_use_counts(conn, [each.sha256 for each in images])
         made = firmwares.get(conn, new) if new else None
         sentence = f"{made.name} {made.version} is stored as {made.filename}." if made else ""
         return {"items": [(each, used[each.sha256]) for each in images], "sentence": sentence}
@@ -41,11 +41,11 @@ async def image(request: Request) -> Response:
     shell, filename = shell_of(request), str(request.path_params["file"])
 
     def read(conn: Connection) -> dict[str, Any]:
-        found = actions.firmware_of(conn, filename)
+        found = firmware_actions.firmware_of(conn, filename)
         running, running_this = naming.running(conn, found.name, found.md5)
         return {
             "f": found,
-            "facts": views.image_facts(found, firmwares.in_use_by(conn, found.sha256)),
+            "facts": views.image_facts(found, needed.in_use_by(conn, found.sha256)),
             "running": running,
             "running_this": running_this,
         }
@@ -56,7 +56,7 @@ async def image(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """`GET /firmware/<file>/image`: its bytes."""
     shell, filename = shell_of(request), str(request.path_params["file"])
-    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
+    found = await shell.database.read(lambda conn: firmware_actions.firmware_of(conn, filename))
     return await image_file(shell, found)
 
 
@@ -79,11 +79,11 @@ async def change(request: Request) -> Response:
     """`POST /firmware/<file>` (`action=describe` or `delete`)."""
     fields, shell = await form(request), shell_of(request)
     filename, actor = str(request.path_params["file"]), actions.actor_of(request)
-    found = await shell.database.read(lambda conn: actions.firmware_of(conn, filename))
+    found = await shell.database.read(lambda conn: firmware_actions.firmware_of(conn, filename))
     if fields.get("action") == "describe":
-        await actions.describe_firmware(shell, actor, found, fields.get("description", ""))
+        await firmware_actions.change(shell, actor, found, description=fields.get("description", ""))
         return see(request, "/firmware", filename)
     if fields.get("action") == "delete":
-        await actions.delete_firmware(shell, actor, found.sha256)
+        await firmware_actions.delete(shell, actor, found.sha256)
         return see(request, "/firmware")
     raise WrongUse("The form does not say what to do.")

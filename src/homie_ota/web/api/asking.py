@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import BaseModel, ConfigDict
 
 from homie_ota.errors import WrongUse
 
@@ -14,6 +15,12 @@ FAILS: dict[int | str, dict[str, Any]] = {
     404: {**_PROBLEM, "description": "There is no such thing."},
     409: {**_PROBLEM, "description": "Not in the state that this needs."},
 }
+
+
+class Shape(BaseModel):
+    """An object of the API: what is not named is refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def cursor_number(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What the API says and takes, as JSON: devices, firmware, deployments; times are ISO 8601 in UTC."""
+"""What the API says and takes, as JSON: devices and deployments; times are ISO 8601 in UTC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from homie_ota.model import Address, Deployment, Firmware
+from homie_ota.model import Address, Deployment
 
 
 def moment(at: float | datetime) -> datetime:
@@ -107,41 +107,6 @@ class Why(_Shape):
     deployment: int | None
 
 
-class Flash(_Shape):
-    """What an image is built for: bytes of flash (0: unknown) and the mode in its header."""
-
-    size: int
-    mode: str
-
-
-class FirmwareImage(_Shape):
-    """One stored image."""
-
-    sha256: str
-    md5: str
-    name: str
-    version: str
-    filename: str
-    brand: str | None
-    chip: str
-    flash: Flash
-    kind: str
-    size: int
-    description: str
-    uploaded_at: Moment
-    uploaded_by: str
-    warnings: list[str]
-    in_use_by: int
-
-
-class FirmwarePage(_Shape):
-    """Some images; `next` is the cursor of the following page."""
-
-    items: list[FirmwareImage]
-    total: int
-    next: str | None
-
-
 class Order(_Shape):
     """What to order: `firmware` is a SHA-256 (its beginning is enough) or `NAME@VERSION`."""
 
@@ -230,30 +195,6 @@ _SAME = [
     "pinned_until",
     "pin_reason",
 ]
-
-
-def firmware(image: Firmware, in_use_by: int) -> FirmwareImage:
-    """An image from its row."""
-    same = [
-        "sha256",
-        "md5",
-        "name",
-        "version",
-        "filename",
-        "chip",
-        "kind",
-        "size",
-        "description",
-        "uploaded_at",
-        "uploaded_by",
-    ]
-    return FirmwareImage(
-        brand=image.brand or None,
-        flash=Flash(size=image.flash_size, mode=image.flash_mode),
-        warnings=list(image.warnings),
-        in_use_by=in_use_by,
-        **{name: getattr(image, name) for name in same},
-    )
 
 
 def deployment(

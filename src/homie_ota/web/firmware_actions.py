@@ -1,0 +1,163 @@
+"""What people do with firmware: upload, write about it, delete, prune; one function each for pages, API, old routes.
+
+Rule: as in `actions`: each leaves a row in the audit log and tells the bus.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from homie_ota.errors import HomieOtaError, NotFound, WrongUse
+from homie_ota.esp.image import clean
+from homie_ota.model import Firmware
+from homie_ota.store import firmware as firmwares
+from homie_ota.store import intake, retention
+from homie_ota.store.database import Connection
+from homie_ota.store.receiving import Received
+from homie_ota.web import forms, multipart
+from homie_ota.web.actions import Actor, actor_of, note
+from homie_ota.web.shell import Shell, shell_of
+
+log = logging.getLogger(__name__)
+
+MOST_VERSIONS = 100_000
+"""More than anybody keeps of one name; what is asked for has to end somewhere."""
+
+
+class Uploaded(NamedTuple):
+    """What came of an upload: the name it had at home, and the firmware it became."""
+
+    filename: str
+    firmware: Firmware
+
+
+async def upload(
+    request: Request,
+    *,
+    check_form: Callable[[object], None] | None = None,
+    fields: dict[str, str] | None = None,
+) -> Uploaded:
+    """Take a multipart form with the file `upload` and the fields description, name, version and override.
+
+    `check_form` sees the field that pages carry before the file is read; `fields` takes what was typed, also where the
+    upload is refused. Raises BadFirmware, TooLarge, WrongUse….
+    """
+    shell, actor = shell_of(request), actor_of(request)
+    fields = {} if fields is None else fields
+    received = await _receive(request, shell, check_form, fields)
+    if received is None:
+        raise WrongUse("There is no file. Send one as the field “upload”: curl -F upload=@firmware.bin.")
+    now = shell.clock()
+    stored = await intake.accept(
+        shell.database,
+        shell.images,
+        received,
+        now=now,
+        by=actor.name,
+        **{word: fields.get(word, "").strip() for word in ("name", "version", "description", "override")},
+    )
+    await _uploaded(shell, actor, now, received, stored)
+    return Uploaded(clean(received.filename), stored)
+
+
+async def _uploaded(shell: Shell, actor: Actor, now: float, received: Received, stored: Firmware) -> None:
+    what = f"{stored.filename}, SHA-256 {stored.sha256[:12]}, from {clean(received.filename)}"
+    why = f"{what}, although: {stored.override}" if stored.override else what
+    await shell.database.write(lambda conn: note(conn, actor, now, "uploaded firmware", why))
+    shell.bus.say("firmware", sha256=stored.sha256)
+    try:
+        gone = await retention.apply(
+            shell.database, shell.images, shell.settings.ota.keep_newest, now, spare=[stored.sha256]
+        )
+    except HomieOtaError as error:  # the upload is done; what is too much goes the next time
+        log.warning("The old images stay for now: %s", error)
+        return
+    for each in gone:
+        shell.bus.say("firmware", sha256=each.sha256)
+
+
+async def _receive(
+    request: Request, shell: Shell, check_form: Callable[[object], None] | None, fields: dict[str, str]
+) -> Received | None:
+    received: Received | None = None
+    ota = shell.settings.ota
+    try:
+        async for part in multipart.parts(request, largest=ota.max_upload, longest=ota.upload_timeout):
+            if part.filename is None:
+                fields[part.name] = await part.text()
+            elif part.name == "upload" and part.filename and received is None:
+                if check_form is not None:
+                    check_form(fields.get(forms.FIELD))
+                received = await shell.images.receive(
+                    part.chunks, filename=part.filename, max_size=ota.max_upload
+                )
+    except BaseException:
+        if received is not None:
+            await shell.images.discard(received)
+        raise
+    return received
+
+
+def firmware_of(conn: Connection, filename: str) -> Firmware:
+    """The firmware whose stored file has this name: the name is looked up, never taken apart. NotFound."""
+    found = firmwares.by_filename(conn, filename)
+    if found is None:
+        raise NotFound(f"There is no firmware {clean(filename)}.")
+    return found
+
+
+async def delete(shell: Shell, actor: Actor, sha256: str) -> Firmware:
+    """Remove an image from the store; NotFound, or Conflict while somebody needs it."""
+    gone = await intake.remove(shell.database, shell.images, sha256)
+    now, what = shell.clock(), f"{gone.filename}, SHA-256 {gone.sha256[:12]}"
+    await shell.database.write(lambda conn: note(conn, actor, now, "deleted firmware", what))
+    shell.bus.say("firmware", sha256=sha256)
+    return gone
+
+
+async def change(
+    shell: Shell,
+    actor: Actor,
+    stored: Firmware,
+    *,
+    description: str | None = None,
+    changelog: str | None = None,
+    requires: str | None = None,
+) -> Firmware:
+    """Change what people write about an image, None stays; WrongUse when `requires` names no versions."""
+    changed = await intake.change(
+        shell.database, shell.images, stored, description=description, changelog=changelog, requires=requires
+    )
+    now, what = shell.clock(), stored.filename
+    if changed.requires != stored.requires:
+        what = f"{what}: requires {changed.requires or 'nothing'}, was {stored.requires or 'nothing'}"
+    await shell.database.write(lambda conn: note(conn, actor, now, "described firmware", what))
+    shell.bus.say("firmware", sha256=stored.sha256)
+    return changed
+
+
+# --- Retention ----------------------------------------------------------------------------------------------------
+
+
+def versions_to_keep(shell: Shell, asked: int | None) -> int:
+    """How many versions of each name are to be kept: as asked, else as in the settings. WrongUse where neither says."""
+    keep = shell.settings.ota.keep_newest if asked is None else asked
+    if not 1 <= keep <= MOST_VERSIONS:
+        raise WrongUse(
+            "Say how many versions of each name to keep, 1 or more: keep_newest in [ota] of the settings does not."
+        )
+    return keep
+
+
+async def prune(shell: Shell, actor: Actor, keep: int) -> list[Firmware]:
+    """Delete all but the newest `keep` versions of each name and what somebody needs; what went."""
+    gone = await retention.prune(
+        shell.database, shell.images, keep, shell.clock(), by=actor.name, where=actor.where
+    )
+    for each in gone:
+        shell.bus.say("firmware", sha256=each.sha256)
+    return gone
