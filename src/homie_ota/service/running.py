@@ -27,8 +27,9 @@ from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session
+from homie_ota.service.known import known_secrets
 from homie_ota.service.places import choose_broker, listen, own_address
-from homie_ota.store import accounts, adoption, deployments
+from homie_ota.store import accounts, adoption, deployments, retention
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
@@ -84,12 +85,19 @@ class Service:
             self.first_password = await self.database.write(
                 lambda c: accounts.ensure_admin(c, time.time()), durable=True
             )
+        await self._take_over_images()
+        await self.ingest.restore()
+
+    async def _take_over_images(self) -> None:
+        self.images.secrets = known_secrets(self.settings)
         found = await adoption.adopt_directory(self.database, self.images, now=time.time())
         for filename, why in found.skipped:
             log.warning("%s in the firmware directory was left alone: %s", filename, why)
         for gone in found.vanished:
             log.warning("The file of %s %s (%s) is gone.", gone.name, gone.version, gone.filename)
-        await self.ingest.restore()
+        keep = self.settings.ota.keep_newest
+        for old in await retention.apply(self.database, self.images, keep, time.time()):
+            log.info("%s was deleted: it is old, and no device needs it (keep_newest).", old.filename)
 
     async def _run(self, work: Callable[[], Any], name: str) -> None:
         """A room that fails is started again: the others must not stop for it, and nobody may miss the sentence."""
@@ -102,6 +110,7 @@ class Service:
 
     async def _session(self) -> Session:
         broker, self.broker = await choose_broker(self.settings, self._embedded_at)
+        self.images.secrets = known_secrets(self.settings, self.broker)
         return Session(
             broker,
             client_id=self.settings.mqtt.client_id or f"homie-ota-{secrets.token_hex(4)}",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from sqlalchemy.engine import Connection
 
+from homie_ota.errors import HomieOtaError
 from homie_ota.model import Firmware
 from homie_ota.rollout.retention import choose
 from homie_ota.store import audit, firmware, needed
@@ -68,6 +69,17 @@ async def _delete(
 
     async with files.placing:  # or an upload of the same image would find the file, and then lose it
         gone = await database.write(write, durable=True)
-        for each in gone:
-            await files.delete(each)
+        await _delete_files(files, gone)
     return gone
+
+
+async def _delete_files(files: ImageFiles, gone: list[Firmware]) -> None:
+    """Delete them all; one that resists keeps no other one, and is told at the end."""
+    trouble: list[HomieOtaError] = []
+    for each in gone:
+        try:
+            await files.delete(each)
+        except HomieOtaError as error:
+            trouble.append(error)
+    if trouble:
+        raise trouble[0]
