@@ -11,6 +11,7 @@ import zlib
 from struct import unpack_from
 from typing import NamedTuple
 
+from homie_ota.esp.image import versions
 from homie_ota.esp.image.chips import Chip, flash_of
 from homie_ota.esp.image.descriptor import descriptor_of
 from homie_ota.esp.image.findings import finding
@@ -85,6 +86,8 @@ def _wrong(why: str) -> Signature:
 class Family:
     """A file that begins with an image for a chip of the ESP32 family, and has nothing else but a signature."""
 
+    forms = versions.ESP32
+
     def __init__(self, chip: Chip) -> None:
         self._chip = chip
         self._image = Walk("app", 0, chip)
@@ -117,6 +120,7 @@ class Family:
             descriptor=descriptor,
             signed=signature is not None,
             compiled=descriptor.compiled if descriptor else "",
+            versions=(f"ESP-IDF {descriptor.idf}",) if descriptor and descriptor.idf else (),
             findings=(*([finding("boot-loader")] if boots else []), *found, *self._notes(signature)),
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from homie_ota.esp.image import versions
 from homie_ota.esp.image.chips import ESP8266, MAGIC, flash_of
 from homie_ota.esp.image.digest import Crc32
 from homie_ota.esp.image.esp8266_plain import Plain
@@ -16,7 +17,6 @@ from homie_ota.esp.image.findings import finding
 from homie_ota.esp.image.nouns import Check, CheckResult, Finding, Inspection
 from homie_ota.esp.image.rest import Rest
 from homie_ota.esp.image.verdicts import headers_check, length_check, of_program, of_rest, of_walk
-from homie_ota.esp.image.versions import sdk_version
 from homie_ota.esp.image.walk import Walk
 
 SKETCH = 0x1000
@@ -88,6 +88,8 @@ def _crc_of(head: bytes) -> Crc | None:
 class Arduino:
     """A file with boot loader and sketch."""
 
+    forms = versions.ARDUINO_ESP8266
+
     def __init__(self, head: bytes, boot: Walk) -> None:
         self._head = head[: SKETCH + 8]
         self._boot = boot
@@ -125,7 +127,7 @@ class Arduino:
             parts=(self._boot.part(), self._sketch.part()),
             checks=tuple(checks),
             signed=trailer > 0,
-            versions=sdk_version(self._sketch.beginnings),
+            versions=versions.sdk_version(self._sketch.beginnings),
             findings=tuple(found) + ((finding("signed", how="Arduino core"),) if trailer else ()),
         )
 

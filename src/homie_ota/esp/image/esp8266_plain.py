@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from struct import unpack_from
 
+from homie_ota.esp.image import versions
 from homie_ota.esp.image.chips import ESP8266, MAGIC, flash_of
 from homie_ota.esp.image.descriptor import descriptor_of
 from homie_ota.esp.image.findings import finding
@@ -66,6 +67,8 @@ class MicroPython:
 
 class Plain:
     """A file with one image at its beginning: NodeMCU, MicroPython, the vendor's SDKs, a half of a split image."""
+
+    forms = versions.OTHER_ESP8266
 
     def __init__(self, head: bytes) -> None:
         self._head = head[:8]

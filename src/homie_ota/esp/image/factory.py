@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homie_ota.esp.image import versions
 from homie_ota.esp.image.chips import BY_WORD, MAGIC, Chip, chip_of, flash_of
 from homie_ota.esp.image.descriptor import descriptor_of
 from homie_ota.esp.image.esp32 import signature_of
@@ -112,6 +113,8 @@ class Slot:
 class Factory:
     """A merged file."""
 
+    forms = versions.ESP32
+
     def __init__(self, head: bytes, layout: Layout) -> None:
         self._layout = layout
         self._by_cable = head[0] != MAGIC
@@ -159,6 +162,7 @@ class Factory:
             ),
             descriptor=descriptor,
             compiled=descriptor.compiled if descriptor else "",
+            versions=(f"ESP-IDF {descriptor.idf}",) if descriptor and descriptor.idf else (),
             findings=tuple(self._findings(size)),
         )
 

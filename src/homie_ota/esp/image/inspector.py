@@ -18,7 +18,7 @@ from homie_ota.esp.image.magic import Magic
 from homie_ota.esp.image.nouns import Check, CheckResult, Finding, Inspection, gravest_first
 from homie_ota.esp.image.secrets import Secrets
 from homie_ota.esp.image.stranger import Stranger
-from homie_ota.esp.image.versions import Versions
+from homie_ota.esp.image.versions import Forms, Versions
 from homie_ota.esp.image.window import Windows
 
 BLOCK = 1 << 16
@@ -26,7 +26,10 @@ BLOCK = 1 << 16
 
 
 class _Layout(Protocol):
-    """Reads a file of one make block by block."""
+    """Reads a file of one make block by block; `forms` are the versions that may stand in it."""
+
+    @property
+    def forms(self) -> Forms: ...
 
     def feed(self, at: int, block: bytes) -> None: ...
 
@@ -57,7 +60,7 @@ class Inspector:
         self._at = 0
         self._layout: _Layout | None = None
         self._windows = Windows()
-        self._magic, self._versions = Magic(), Versions()
+        self._magic, self._versions = Magic(), Versions(())
         self._secrets = Secrets(known_secrets) if scan_secrets else None
         self._finished: Inspection | None = None
 
@@ -88,6 +91,7 @@ class Inspector:
         if self._layout is None:
             self._head = block
             self._layout = _layout_of(block)
+            self._versions = Versions(self._layout.forms)
         self._layout.feed(self._at, block)
         self._at += len(block)
         window = self._windows.feed(block, last)
@@ -116,7 +120,7 @@ class Inspector:
             version=magic.value("version"),
             brand=magic.value("brand"),
             magic=tuple(magic.found),
-            versions=(*seen.versions, *self._versions.found),
+            versions=(*seen.versions, *self._versions.found, *magic.versions()),
             compiled=seen.compiled or self._versions.compiled,
             checks=(*seen.checks, *self._unread()),
             findings=gravest_first(told),

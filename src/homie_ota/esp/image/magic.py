@@ -6,6 +6,7 @@ may stand more than once; the first ones count, and a disagreement is said. Fact
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from homie_ota.esp.image.findings import finding
@@ -31,6 +32,8 @@ _WORDS = (
     _Word("version", b"\x6a\x3f\x3e\x0e\xe1", b"\xb0\x30\x48\xd4\x1a", 16, 0),
     _Word("brand", b"\xfb\x2a\xf5\x68\xc0", b"\x6e\x2f\x0f\xeb\x2d", 32, 2),
 )
+_ALONE = re.compile(rb"(?<=\0)\d{1,2}\.\d{1,2}\.\d{1,2}(?:-[a-z]{2,5}[.\d]{0,3})?(?=\0)")
+_NEAR = 1000
 _MOST_OF_A_WORD = 5
 _MOST_MARKS = 2000
 
@@ -44,14 +47,15 @@ class Magic:
         self._others: set[str] = set()
         self._marks = [(word, Marks(word.left, _MOST_MARKS, word.rare)) for word in _WORDS]
         self._flag = Marks(FLAG, 1)
+        self._beside: list[bytes] = []
 
     def look(self, window: Window) -> None:
         """Take the next window."""
         for word, marks in self._marks:
             for position in marks.in_window(window):
                 self._read(word, window.data, position + len(word.left))
-        for _ in self._flag.in_window(window):
-            pass
+        for position in self._flag.in_window(window):
+            self._beside = _ALONE.findall(window.data, position, position + _NEAR)
 
     def _read(self, word: _Word, data: bytes, begin: int) -> None:
         end = data.find(word.right, begin, begin + word.longest + len(word.right))
@@ -69,6 +73,11 @@ class Magic:
     def value(self, word: str) -> str:
         """The first value of `name`, `version` or `brand`, empty when there is none."""
         return self._first.get(word, "")
+
+    def versions(self) -> list[str]:
+        """Versions that stand alone near the magic: those of the Homie library and of its convention are there."""
+        others = [each.decode() for each in self._beside if each.decode() != self.value("version")]
+        return [f"beside the Homie magic {each}" for each in dict.fromkeys(others)][:_MOST_OF_A_WORD]
 
     def exhausted(self) -> bool:
         """Whether there were more marks than are looked at."""

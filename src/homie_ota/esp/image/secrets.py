@@ -26,10 +26,10 @@ _PLACEHOLDER = re.compile(
     rb"%[-+0-9.*]{0,4}[a-zA-Z]|\{[^}]{0,32}\}?|\$\{?[A-Za-z_]{0,32}\}?|\*+|x+|\.+", re.IGNORECASE
 )
 
-_KEY = re.compile(
-    rb"-----BEGIN ((?:[A-Z0-9]{1,12} ){0,2}PRIVATE KEY)-----(?:\\r|\\n|[\r\n]){1,4}"
-    rb"(?:[A-Za-z-]{1,20}: [^\r\n\x00]{1,80}(?:\\r|\\n|[\r\n]){1,8}){0,3}[A-Za-z0-9+/=]{16}"
-)
+_KEY = re.compile(rb"-----BEGIN ((?:[A-Z0-9]{1,12} ){0,2}PRIVATE KEY)-----(?:\\r|\\n|[\r\n])")
+_KEY_BYTES = re.compile(rb"[A-Za-z0-9+/=]{32}")
+_NEAR = 400
+"""Bytes behind a key's first line in which its own bytes begin; libraries hold the first line alone."""
 
 _SURE = 8
 """A secret this long that stands anywhere is meant; a shorter one counts only as a word of its own."""
@@ -77,7 +77,8 @@ class Secrets:
         self._say(finding("secret-url", shown=clean(shown, 200)))
 
     def _key(self, data: bytes, position: int) -> None:
-        if key := _KEY.match(data, position):
+        key = _KEY.match(data, position)
+        if key and _KEY_BYTES.search(data, key.end(), key.end() + _NEAR):
             self._say(
                 finding("secret-key", shown=key[1].decode().title().replace("Private Key", "private key"))
             )

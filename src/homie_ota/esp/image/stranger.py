@@ -11,12 +11,15 @@ from homie_ota.esp.image.kinds import Kind, looks_random, recognise
 from homie_ota.esp.image.nouns import Check, CheckResult, Inspection, Part
 from homie_ota.esp.image.partitions import ROW, read_table
 from homie_ota.esp.image.rest import Rest
+from homie_ota.esp.image.versions import Forms
 
 _HEAD = 1 << 14
 
 
 class Stranger:
     """A file that is no image that could be walked."""
+
+    forms: Forms = ()
 
     def __init__(self, head: bytes) -> None:
         self._head = head[:_HEAD]

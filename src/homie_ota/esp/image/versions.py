@@ -33,24 +33,31 @@ class _Form(NamedTuple):
 
 _WORD = rb"([A-Za-z0-9][A-Za-z0-9._+=-]{0,60})"
 _NUMBER = rb"(\d[\w.+-]{0,30})"
-_FORMS = (
-    _Form(b"hardware/esp", "Arduino core", re.compile(rb"hardware/(?:esp8266|esp32)/%s/" % _NUMBER)),
-    _Form(b"_RELEASE/glue:", "lwIP", re.compile(rb"(STABLE-\d[\w-]{0,20}_RELEASE)/glue:"), 40),
-    _Form(b"_RELEASE/glue:", "lwIP glue", re.compile(rb"/glue:%s" % _WORD)),
+_CORE = _Form(b"hardware/esp", "Arduino core", re.compile(rb"hardware/(?:esp8266|esp32)/%s/" % _NUMBER))
+_ESPHOME = (
     _Form(b"ESPHome version ", "ESPHome", re.compile(rb"ESPHome version %s" % _NUMBER)),
-    _Form(b"MicroPython v", "MicroPython", re.compile(rb"MicroPython v%s" % _NUMBER)),
-    _Form(b" powered by Lua ", "NodeMCU", re.compile(rb"NodeM[Cc][Uu] %s" % _NUMBER), 80),
-    _Form(b" powered by Lua ", "Lua", re.compile(rb"powered by Lua %s" % _NUMBER)),
-)
-_DATES = (
-    _Form(b"MicroPython v", "", re.compile(rb"MicroPython v[^\0;]{1,40} on (\d{4}-\d\d-\d\d)")),
-    _Form(b" powered by Lua ", "", re.compile(rb"NodeM[Cc][Uu] [^\0]{1,20} build (\d{8})"), 80),
     _Form(b" (config hash 0x", "", re.compile(rb"\0(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?: [+-]\d{4})?\0")),
 )
-_BY_MARK: dict[bytes, list[_Form]] = {}
-for _form in (*_FORMS, *_DATES):
-    _BY_MARK.setdefault(_form.mark, []).append(_form)
+_MICROPYTHON = (
+    _Form(b"MicroPython v", "MicroPython", re.compile(rb"MicroPython v%s" % _NUMBER)),
+    _Form(b"MicroPython v", "", re.compile(rb"MicroPython v[^\0;]{1,40} on (\d{4}-\d\d-\d\d)")),
+)
 
+Forms = tuple[_Form, ...]
+ARDUINO_ESP8266: Forms = (
+    _CORE,
+    *_ESPHOME,
+    _Form(b"_RELEASE/glue:", "lwIP", re.compile(rb"(STABLE-\d[\w-]{0,20}_RELEASE)/glue:"), 40),
+    _Form(b"_RELEASE/glue:", "lwIP glue", re.compile(rb"/glue:%s" % _WORD)),
+)
+OTHER_ESP8266: Forms = (
+    *_MICROPYTHON,
+    _Form(b" powered by Lua ", "NodeMCU", re.compile(rb"NodeM[Cc][Uu] %s" % _NUMBER), 80),
+    _Form(b" powered by Lua ", "Lua", re.compile(rb"powered by Lua %s" % _NUMBER)),
+    _Form(b" powered by Lua ", "", re.compile(rb"NodeM[Cc][Uu] [^\0]{1,20} build (\d{8})"), 80),
+)
+ESP32: Forms = (_CORE, *_ESPHOME, *_MICROPYTHON)
+"""What is looked for in images of each make; a date is a form without a name."""
 
 _SDK = re.compile(rb"\d{1,2}\.\d{1,2}\.\d{1,2}(?:-dev)?\([0-9a-f]{7,8}\)")
 
@@ -64,10 +71,11 @@ def sdk_version(beginnings: Iterable[bytes]) -> tuple[str, ...]:
 class Versions:
     """Collects versions, and the day of compiling where a framework tells it, from the windows of a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, forms: Forms) -> None:
         self.found: list[str] = []
         self.compiled = ""
-        self._marks = [(Marks(mark, _MOST_MARKS), forms) for mark, forms in _BY_MARK.items()]
+        by_mark = {mark: [form for form in forms if form.mark == mark] for mark in {f.mark: 0 for f in forms}}
+        self._marks = [(Marks(mark, _MOST_MARKS), same) for mark, same in by_mark.items()]
 
     def look(self, window: Window) -> None:
         """Take the next window."""
