@@ -79,7 +79,12 @@ def moved(
         (moved(D.FAILED, Outcome.UNHARMED, purpose=Purpose.REVERT), M.STRANDED),
         (moved(D.FAILED, Outcome.HARMFUL, purpose=Purpose.REVERT), M.STRANDED),
         (moved(D.CANCELLED, Outcome.WITHDRAWN, "cancelled", purpose=Purpose.REVERT), M.STRANDED),
-        (moved(D.SUCCEEDED, Outcome.VERIFIED, purpose=Purpose.BENCH), None),
+        (moved(D.QUEUED, purpose=Purpose.BENCH), M.QUEUED),
+        (moved(D.SUCCEEDED, Outcome.VERIFIED, purpose=Purpose.BENCH), M.RUNNING),
+        (moved(D.FAILED, Outcome.HARMFUL, purpose=Purpose.BENCH), M.RUNNING),
+        (moved(D.CANCELLED, Outcome.WITHDRAWN, "runs-it", purpose=Purpose.BENCH), M.RUNNING),
+        (moved(D.CANCELLED, Outcome.WITHDRAWN, "cancelled", purpose=Purpose.BENCH), M.WITHDRAWN),
+        (moved(D.SUCCEEDED, Outcome.VERIFIED, purpose=Purpose.OUTSIDE), None),
     ],
 )
 def test_a_member_is_what_its_deployment_came_to(
@@ -91,4 +96,4 @@ def test_a_member_is_what_its_deployment_came_to(
 @pytest.mark.parametrize(("outcome", "purpose"), list(product(Outcome, Purpose)))
 def test_every_end_means_something_or_is_nobodys_business(outcome: str, purpose: str) -> None:
     found = members.after(moved(D.FAILED, outcome, purpose=purpose), WANTED)
-    assert (found is None) == (purpose in (Purpose.BENCH, Purpose.OUTSIDE))
+    assert (found is None) == (purpose == Purpose.OUTSIDE)

@@ -81,15 +81,14 @@ def read_gate(
     now: float,
     borne: int = 0,
 ) -> GateReading:
-    """What the gate of a wave says; `borne` is how many harmful failures more a person accepted."""
-    share = tally.good / tally.counted if tally.counted else 0.0
+    """What the gate of a wave says; `borne`: so many harmful failures a person accepted, and they count no longer."""
+    counted = _counted(tally, borne)
+    share = tally.good / counted if counted else 0.0
     since = last_good_at if last_good_at is not None else started_at
     ends_at = (since if since is not None else now) + gate.soak
     code = _failure(gate, tally, borne)
     enough = (
-        not code
-        and _is_enough(tally.good, tally.counted, gate.verified)
-        and tally.tried >= needed(gate, tally)
+        not code and _is_enough(tally.good, counted, gate.verified) and tally.tried >= needed(gate, tally)
     )
     soaked = now >= ends_at
     return GateReading(
@@ -114,9 +113,14 @@ def needed(gate: Gate, tally: Tally) -> int:
 def _failure(gate: Gate, tally: Tally, borne: int) -> str:
     if tally.harmful > gate.harmful + borne:
         return "harm"
-    if tally.counted and not _is_enough(tally.good + tally.open, tally.counted, gate.verified):
+    counted = _counted(tally, borne)
+    if counted and not _is_enough(tally.good + tally.open, counted, gate.verified):
         return "short"
     return "untested" if not tally.open and tally.tried < needed(gate, tally) else ""
+
+
+def _counted(tally: Tally, borne: int) -> int:
+    return tally.counted - min(borne, tally.harmful)
 
 
 def _is_enough(good: int, counted: int, share: float) -> bool:
@@ -127,10 +131,11 @@ def _is_enough(good: int, counted: int, share: float) -> bool:
 def _text(gate: Gate, tally: Tally, soak_left: float, borne: int) -> str:
     """The gate as a live equation: `verified 9/10 ≥ 90 %, harm 0 ≤ 0, tried 10 ≥ 1, soak 14/30 min`."""
     share = f"{gate.verified * 100:g} %"
-    bound = _is_enough(tally.good, tally.counted, gate.verified)
+    counted = _counted(tally, borne)
+    bound = _is_enough(tally.good, counted, gate.verified)
     limit, least = gate.harmful + borne, needed(gate, tally)
     parts = [
-        f"verified {tally.good}/{tally.counted} {'≥' if bound else '<'} {share}",
+        f"verified {tally.good}/{counted} {'≥' if bound else '<'} {share}",
         f"harm {tally.harmful} {'≤' if tally.harmful <= limit else '>'} {limit}",
         f"tried {tally.tried} {'≥' if tally.tried >= least else '<'} {least}",
     ]

@@ -30,6 +30,8 @@ def after(moved: Deployment, wanted: str) -> MemberState | None:
     """What the member is after `moved`, whose rollout wants the image `wanted` (SHA-256); None: what it was before."""
     if moved.purpose == Purpose.REVERT:
         return _after_revert(moved)
+    if moved.purpose == Purpose.BENCH:
+        return _after_bench(moved)
     if moved.purpose != Purpose.UPDATE:
         return None
     if not moved.outcome:
@@ -39,6 +41,13 @@ def after(moved: Deployment, wanted: str) -> MemberState | None:
     if (is_same or found in UPDATED) and moved.sha256 != wanted:
         return MemberState.WAITING  # a stepping stone: the next image follows
     return MemberState.SAME if is_same else found
+
+
+def _after_bench(moved: Deployment) -> MemberState:
+    """One step of several: what the bench came to, `bench.next_step` says."""
+    if moved.outcome == Outcome.WITHDRAWN and moved.code not in RUNS_IT:
+        return MemberState.WITHDRAWN
+    return MemberState.QUEUED if moved.state is DeploymentState.QUEUED else MemberState.RUNNING
 
 
 def _after_revert(moved: Deployment) -> MemberState:

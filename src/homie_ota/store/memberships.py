@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import Deployment, Purpose
 from homie_ota.rollout import members
 from homie_ota.rollout.plan import MemberState
+from homie_ota.store.database import upsert
 from homie_ota.store.tables import device, membership, rollout
 
 SKIPPED_WAVE = -1
@@ -51,6 +52,18 @@ def insert(connection: Connection, rollout_id: int, places: Iterable[Place], *, 
     rows = [{**each._asdict(), "rollout_id": rollout_id, "since": now} for each in places]
     if rows:
         connection.execute(membership.insert(), rows)
+
+
+def join(connection: Connection, rollout_id: int, places: Sequence[Place], *, now: float) -> None:
+    """Add members to a rollout that runs; who was left out gets the new place."""
+    rows = [{**each._asdict(), "rollout_id": rollout_id, "since": now} for each in places]
+    upsert(
+        connection,
+        membership,
+        rows,
+        ["rollout_id", "device_pk"],
+        ["wave", "position", "outcome", "reason", "since"],
+    )
 
 
 def note(connection: Connection, moved: Deployment) -> None:
@@ -142,6 +155,14 @@ def withdraw(connection: Connection, rollout_id: int, reason: str, *, now: float
     mine = _of(rollout_id, unasked, membership.update())
     values = {"outcome": MemberState.WITHDRAWN.value, "reason": reason, "since": now}
     return int(connection.execute(mine.values(**values)).rowcount)
+
+
+def shift(connection: Connection, rollout_id: int, source: int, wave: int, limit: int) -> list[int]:
+    """Move the first members that wait in wave `source` into `wave`; their devices."""
+    moved = pks(connection, rollout_id, [MemberState.WAITING], wave=source, limit=limit)
+    mine = (membership.c.rollout_id == rollout_id) & membership.c.device_pk.in_(moved)
+    connection.execute(membership.update().where(mine).values(wave=wave))
+    return moved
 
 
 def page(

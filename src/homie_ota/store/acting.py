@@ -1,0 +1,163 @@
+"""What was decided about a rollout → rows: waves begun, passed and failed, the absent in their lane, the end.
+
+Rule: an action is carried out in the transaction in which it was decided; one that the rows no longer allow changes
+nothing. Every one leaves an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import DeploymentState
+from homie_ota.rollout import actions
+from homie_ota.rollout.actions import Action
+from homie_ota.rollout.course import Move
+from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
+from homie_ota.rollout.reasons import Reason
+from homie_ota.store import deployments, memberships, progress, rollouts
+from homie_ota.store.rollouts import Rollout
+from homie_ota.store.tables import deployment, device, membership
+
+ENGINE = "engine"
+"""Who acts, in events, when nobody does."""
+
+MANY = 2000
+"""Members that are marked in one transaction; the others follow at the next look."""
+
+
+def act(connection: Connection, of: Rollout, found: Sequence[Action], *, now: float) -> bool:
+    """Carry out what was decided about a rollout as it is now; True when anything changed."""
+    changed = False
+    for action in found:
+        current = rollouts.require(connection, of.id)
+        changed |= _ACTS[type(action)](connection, current, action, now)
+    return changed
+
+
+def _start(connection: Connection, of: Rollout, action: actions.StartWave, now: float) -> bool:
+    waits = (WaveState.WAITING, WaveState.FAILED)
+    moved = rollouts.move_wave(connection, of, action.wave, waits, WaveState.RUNNING, now=now)
+    if moved and action.wave != of.lane:
+        rollouts.change(connection, of, wave=action.wave)
+    return moved
+
+
+def _pass(connection: Connection, of: Rollout, action: actions.PassWave, now: float) -> bool:
+    open_ = (WaveState.RUNNING, WaveState.WAITING)
+    return rollouts.move_wave(
+        connection, of, action.wave, open_, WaveState.PASSED, now=now, reading=action.reading
+    )
+
+
+def _fail(connection: Connection, of: Rollout, action: actions.FailWave, now: float) -> bool:
+    others = [state for state in WaveState if state is not WaveState.FAILED]
+    return rollouts.move_wave(
+        connection, of, action.wave, others, WaveState.FAILED, now=now, reading=action.reading,
+        why=action.reason,
+    )  # fmt: skip
+
+
+def _substitute(connection: Connection, of: Rollout, action: actions.Substitute, now: float) -> bool:
+    moved = memberships.shift(connection, of.id, action.source, action.wave, action.members)
+    data = {"event": "substitute", "wave": action.wave, "devices": moved[:50], "why": action.reason}
+    rollouts.note(connection, of, data, now=now)
+    return bool(moved)
+
+
+def _absent(connection: Connection, of: Rollout, action: actions.MarkAbsent, now: float) -> bool:
+    """They keep their queued deployment, and with it their turn when they wake; but in the lane of late joiners."""
+    query = (
+        sa.select(membership.c.device_pk, membership.c.deployment_id)
+        .join(device, device.c.pk == membership.c.device_pk)
+        .where(
+            membership.c.rollout_id == of.id,
+            membership.c.wave == action.wave,
+            membership.c.outcome == MemberState.QUEUED.value,
+            progress.is_away(),
+            progress.away_since() <= action.before,
+        )
+        .limit(MANY)
+    )
+    rows = connection.execute(query).all()
+    reasons = dict.fromkeys([row.device_pk for row in rows], "It never woke up in its time.")
+    memberships.change(
+        connection, of.id, reasons, [MemberState.QUEUED], MemberState.ABSENT, now=now, wave=of.lane
+    )
+    theirs = deployment.c.id.in_([row.deployment_id for row in rows])
+    connection.execute(deployment.update().where(theirs).values(wave=of.lane))
+    if rows:
+        data = {"event": "absent", "wave": action.wave, "count": len(rows), "devices": list(reasons)[:50]}
+        rollouts.note(connection, of, data, now=now)
+    return bool(rows)
+
+
+STRANDED = Reason(
+    "absent", "It did not wake up in the time in which it could have got its old image back.", False
+)
+
+
+def _strand(connection: Connection, of: Rollout, action: actions.MarkStranded, now: float) -> bool:
+    query = (
+        sa.select(membership.c.revert_id)
+        .join(device, device.c.pk == membership.c.device_pk)
+        .join(deployment, deployment.c.id == membership.c.revert_id)
+        .where(
+            membership.c.rollout_id == of.id,
+            membership.c.outcome == MemberState.REVERTING.value,
+            deployment.c.state == DeploymentState.QUEUED.value,
+            progress.is_away(),
+            progress.away_since() <= action.before,
+        )
+        .limit(MANY)
+    )
+    ended = False
+    for number in connection.execute(query).scalars().all():
+        waiting = deployments.get(connection, number)
+        if waiting is not None:
+            moved = deployments.advance(connection, waiting, Event.CANCEL, now=now, reason=STRANDED)
+            ended |= moved is not None
+    return ended
+
+
+def _pause(connection: Connection, of: Rollout, action: actions.Pause, now: float) -> bool:
+    return _move(connection, of, RolloutState.RUNNING, Move.PAUSE, action.reason, now)
+
+
+def _drain(connection: Connection, of: Rollout, action: actions.Drain, now: float) -> bool:
+    memberships.withdraw(connection, of.id, "The rollout was stopped.", now=now)
+    return _move(connection, of, RolloutState.RUNNING, Move.DRAIN, action.reason, now)
+
+
+def _revert(connection: Connection, of: Rollout, action: actions.Revert, now: float) -> bool:
+    """Begin to go back; who goes, and when, is `returning.go_back`'s work."""
+    memberships.withdraw(connection, of.id, "The rollout goes back.", now=now)
+    return _move(connection, of, RolloutState.RUNNING, Move.REVERT, action.reason, now)
+
+
+def _finish(connection: Connection, of: Rollout, action: actions.Finish, now: float) -> bool:
+    return rollouts.move(connection, of, Move.FINISH, now=now, by=ENGINE, reason=action.reason) is not None
+
+
+def _move(connection: Connection, of: Rollout, old: RolloutState, how: Move, reason: str, now: float) -> bool:
+    if of.state is not old:
+        return False
+    return rollouts.move(connection, of, how, now=now, by=ENGINE, reason=reason) is not None
+
+
+_ACTS: dict[type, Callable[[Connection, Rollout, Any, float], bool]] = {
+    actions.StartWave: _start,
+    actions.PassWave: _pass,
+    actions.FailWave: _fail,
+    actions.Substitute: _substitute,
+    actions.MarkAbsent: _absent,
+    actions.MarkStranded: _strand,
+    actions.Pause: _pause,
+    actions.Drain: _drain,
+    actions.Revert: _revert,
+    actions.Finish: _finish,
+}

@@ -1,0 +1,138 @@
+"""How far a rollout is, as the decision about it wants to see it: a few numbers a wave, whatever the fleet's size.
+
+Rule: a failure of which nobody has decided yet whether another attempt follows is no end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import AWAKE, DeploymentState
+from homie_ota.rollout import members
+from homie_ota.rollout.actions import View, WaveView
+from homie_ota.rollout.gates import Tally
+from homie_ota.rollout.plan import MemberState, WaveState
+from homie_ota.store import rollouts
+from homie_ota.store.memberships import SKIPPED_WAVE
+from homie_ota.store.rollouts import Rollout, Wave
+from homie_ota.store.tables import deployment, device, membership
+
+
+class _Counted(NamedTuple):
+    tally: Tally
+    last_good_at: float | None
+
+
+def view(connection: Connection, of: Rollout) -> View:
+    """The rollout now, for `strategy.decide`."""
+    counted, away = count(connection, of.id), _away(connection, of.id)
+    seen = [_wave(each, counted, away) for each in rollouts.waves(connection, of.id)]
+    *waves, lane = seen
+    passed = [each.passed_at for each in rollouts.waves(connection, of.id)[:-1]]
+    return View(
+        state=of.state,
+        plan=of.plan,
+        waves=waves,
+        lane=lane,
+        standing=of.standing,
+        passed_at=max(at for at in passed if at is not None) if all(passed) else None,
+        reverting_since=_reverting(connection, of.id),
+    )
+
+
+def _wave(row: Wave, counted: Mapping[int, _Counted], away: Mapping[int, float]) -> WaveView:
+    found = counted.get(row.number, _Counted(Tally(), None))
+    return WaveView(
+        number=row.number,
+        state=row.state,
+        tally=found.tally,
+        started_at=row.started_at,
+        last_good_at=found.last_good_at,
+        away_since=away.get(row.number) if row.state is not WaveState.WAITING else None,
+        borne=row.borne,
+    )
+
+
+def count(connection: Connection, rollout_id: int) -> dict[int, _Counted]:
+    """The members of each wave by what became of them, and when the last one was updated; without who is left out."""
+    query = (
+        sa.select(membership.c.wave, membership.c.outcome, sa.func.count(), sa.func.max(membership.c.since))
+        .where(membership.c.rollout_id == rollout_id, membership.c.wave != SKIPPED_WAVE)
+        .group_by(membership.c.wave, membership.c.outcome)
+    )
+    counts: dict[int, Counter[str]] = {}
+    good: dict[int, float] = {}
+    for wave, outcome, number, since in connection.execute(query):
+        counts.setdefault(wave, Counter())[outcome] = number
+        if outcome in members.UPDATED:
+            good[wave] = max(since, good.get(wave, 0.0))
+    for wave, number in _undecided(connection, rollout_id):
+        counts[wave][MemberState.UNHARMED] -= number
+        counts[wave][MemberState.RUNNING] += number
+    return {
+        wave: _Counted(Tally(members=each.total(), **each), good.get(wave)) for wave, each in counts.items()
+    }
+
+
+def _undecided(connection: Connection, rollout_id: int) -> list[tuple[int, int]]:
+    """For each wave how many failed without harm, and may get another attempt."""
+    query = (
+        sa.select(membership.c.wave, sa.func.count())
+        .join(deployment, deployment.c.id == membership.c.deployment_id)
+        .where(
+            # As the partial index says it.
+            deployment.c.state == sa.literal_column("'failed'"),
+            deployment.c.followed.in_([sa.literal_column("''"), sa.literal_column("'cure'")]),
+            membership.c.rollout_id == rollout_id,
+            membership.c.outcome == MemberState.UNHARMED.value,
+        )
+        .group_by(membership.c.wave)
+    )
+    return [(wave, number) for wave, number in connection.execute(query)]
+
+
+def away_since() -> Any:
+    """Since when a member's device has been away while its deployment waits; for `membership` joined with `device`."""
+    return sa.case(
+        (device.c.state_since > membership.c.since, device.c.state_since), else_=membership.c.since
+    )
+
+
+def is_away() -> Any:
+    """Whether the device cannot take an image now."""
+    return device.c.state.not_in(sorted(AWAKE))
+
+
+def _away(connection: Connection, rollout_id: int) -> dict[int, float]:
+    query = (
+        sa.select(membership.c.wave, sa.func.min(away_since()))
+        .join(device, device.c.pk == membership.c.device_pk)
+        .where(
+            membership.c.rollout_id == rollout_id,
+            membership.c.outcome == MemberState.QUEUED.value,
+            is_away(),
+        )
+        .group_by(membership.c.wave)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _reverting(connection: Connection, rollout_id: int) -> float | None:
+    """The oldest way back that waits for a device which is away."""
+    query = (
+        sa.select(sa.func.min(away_since()))
+        .join(device, device.c.pk == membership.c.device_pk)
+        .join(deployment, deployment.c.id == membership.c.revert_id)
+        .where(
+            membership.c.rollout_id == rollout_id,
+            membership.c.outcome == MemberState.REVERTING.value,
+            deployment.c.state == DeploymentState.QUEUED.value,
+            is_away(),
+        )
+    )
+    return connection.execute(query).scalar()
