@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from homie_ota.broker import EmbeddedBroker
 from homie_ota.config import Settings
-from homie_ota.store.receiving import Secrets
+from homie_ota.store.reading import Secrets
 
 TELLING_NAME = 8
 """Characters from which on a user's name is looked for."""

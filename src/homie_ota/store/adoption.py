@@ -1,7 +1,8 @@
 """The directory of an old homie-ota taken over as it is: images without a row get one, at every start.
 
-Rule: files are looked at and never changed. What is refused as an upload is left alone here too, with the reason; and
-what an older version of this server has inspected is inspected again.
+Rule: files are looked at and never changed; the image in a gzip file gets a file of its own. What is refused as an
+upload is left alone here too, with the reason; and what an older version of this server has inspected is inspected
+again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from homie_ota.errors import HomieOtaError
+from homie_ota.errors import HomieOtaError, StorageFull
 from homie_ota.esp.image import clean
 from homie_ota.model import Firmware
 from homie_ota.store import firmware, intake
@@ -65,9 +66,23 @@ async def _adopt(
     except HomieOtaError as error:
         adoption.skipped.append((filename, str(error)))
         return
-    twin = rows.get(found.sha256)
+    try:
+        await _add(database, files, found, now, rows, adoption)
+    except StorageFull as error:
+        adoption.skipped.append((filename, str(error)))
+
+
+async def _add(
+    database: Database,
+    files: ImageFiles,
+    found: Found,
+    now: float,
+    rows: dict[str, Firmware],
+    adoption: Adoption,
+) -> None:
+    filename, twin = found.filename, rows.get(found.sha256)
     if twin is None:
-        new = _from_file(found)
+        new = await _in_its_file(files, found, _from_file(found), rows)
         added = await database.write(
             lambda c: firmware.add(c, new, found.inspection, min(found.modified, now), "")
         )
@@ -75,9 +90,25 @@ async def _adopt(
         rows[added.sha256] = added
     elif files.has(twin.filename):
         adoption.skipped.append((filename, f"It is the same image as {twin.filename}."))
+    elif found.packed:
+        await files.keep(await files.unpack(filename), twin.name, twin.version, as_name=twin.filename)
     else:
         await database.write(lambda c: firmware.rename(c, twin.sha256, filename))
         rows[twin.sha256] = replace(twin, filename=filename)
+
+
+async def _in_its_file(files: ImageFiles, found: Found, new: Firmware, rows: dict[str, Firmware]) -> Firmware:
+    """The firmware with the name of the file that holds its bytes: what came packed is unpacked into one of its own."""
+    if not found.packed:
+        return new
+    received = await files.unpack(found.filename)
+    try:
+        taken = {each.filename for each in rows.values()}
+        placed = replace(new, filename=await files.keep(received, new.name, new.version, taken))
+        await files.describe(placed.filename, placed.description)
+        return placed
+    finally:
+        await files.discard(received)
 
 
 def _from_file(found: Found) -> Firmware:

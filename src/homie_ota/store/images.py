@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homie_ota.errors import BadFirmware, HomieOtaError
-from homie_ota.esp.image import Inspection, Inspector, clean
+from homie_ota.esp.image import Inspection, clean
 from homie_ota.model import Firmware
-from homie_ota.store.receiving import BLOCK, PARTS, Received, Secrets, for_people, part_of, receive
+from homie_ota.store.reading import Reading, Secrets
+from homie_ota.store.receiving import BLOCK, PARTS, Received, for_people, part_of, receive, unpack
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,149}(~[0-9a-f]{8,64})?\.bin")
 """What the name of every file that we make looks like."""
@@ -57,7 +58,7 @@ _VERSION_BEGINNINGS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a file in the directory is, with the description that lies beside it."""
+    """What a file in the directory is, with the description that lies beside it; `packed`: the image in a gzip file."""
 
     filename: str
     size: int
@@ -66,6 +67,7 @@ class Found:
     modified: float
     description: str
     inspection: Inspection
+    packed: bool = False
 
 
 class ImageFiles:
@@ -218,19 +220,20 @@ class ImageFiles:
         path = self._path(filename)
         if not path.is_file():
             raise BadFirmware(f"{clean(filename)}: this is no file.")
+        reading = Reading(self.secrets)
         with for_people(f"reading {clean(filename)}"), path.open("rb") as file:
-            md5, sha256, inspector = (
-                hashlib.md5(usedforsecurity=False),
-                hashlib.sha256(),
-                Inspector(self.secrets),
-            )
             while block := file.read(BLOCK):
-                for each in (md5.update, sha256.update, inspector.feed):
-                    each(block)
+                for _ in reading.feed(block):
+                    pass
             modified = os.fstat(file.fileno()).st_mtime
-        seen = inspector.finish()
-        digests = md5.hexdigest(), sha256.hexdigest()
-        return Found(filename, seen.size, *digests, modified, self._description(path), seen)
+        seen = reading.finish()
+        digests = seen.md5, seen.sha256
+        description = self._description(path)
+        return Found(filename, seen.size, *digests, modified, description, seen.inspection, seen.packed)
+
+    async def unpack(self, filename: str) -> Received:
+        """Take in the image that a gzip file of the directory holds; the gzip file stays as it is."""
+        return await asyncio.to_thread(unpack, self._path(filename), self.secrets)
 
     def _description(self, path: Path) -> str:
         try:

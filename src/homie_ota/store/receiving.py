@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 from homie_ota.errors import HomieOtaError, StorageFull, TooLarge
-from homie_ota.esp.image import Inspection, Inspector, clean
+from homie_ota.esp.image import Inspection, clean
+from homie_ota.store.reading import LARGEST, Reading, Secrets
 
 PARTS = ".upload-"
 """How the name of a file begins that is still being received."""
 
 BLOCK = 1 << 18
 """Bytes that go to the disk at once, so that a thread is asked for every quarter of a megabyte, not every packet."""
-
-Secrets = Sequence[tuple[str, bytes]]
-"""What no image should hold: for each what it is (“the broker's password”), and the secret."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -66,14 +63,13 @@ def part_of(directory: Path) -> Path:
 class _Part:
     """One file being received. A lock, because whoever gives up does not wait for the thread that still writes."""
 
-    def __init__(self, directory: Path, filename: str, secrets: Secrets) -> None:
+    def __init__(self, directory: Path, filename: str, secrets: Secrets, largest: int) -> None:
         self.path = part_of(directory)
         self.filename, self.shown = filename, clean(filename) or "the file"
         self._lock = threading.Lock()
         self._file: FileIO | None = None
         self._dropped = False
-        self._md5, self._sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-        self._inspector = Inspector(secrets)
+        self._reading = Reading(secrets, largest)
 
     def write(self, block: bytes) -> None:
         with self._lock, for_people(f"storing {self.shown}"):
@@ -82,21 +78,18 @@ class _Part:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = FileIO(self.path, "x")
-            rest = memoryview(block)
-            while rest:
-                rest = rest[self._file.write(rest) or 0 :]
-            self._md5.update(block)
-            self._sha256.update(block)
-            self._inspector.feed(block)
+            for piece in self._reading.feed(block):
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._file.write(rest) or 0 :]
 
     def finish(self) -> Received:
         with self._lock, for_people(f"storing {self.shown}"):
             if self._file is not None and not self._dropped:
                 os.fsync(self._file.fileno())
                 self._file.close()
-        seen = self._inspector.finish()
-        digests = self._md5.hexdigest(), self._sha256.hexdigest()
-        return Received(self.path, self.filename, seen.size, *digests, seen)
+        seen = self._reading.finish()
+        return Received(self.path, self.filename, seen.size, seen.md5, seen.sha256, seen.inspection)
 
     def drop(self) -> None:
         with self._lock:
@@ -110,10 +103,23 @@ async def receive(
     directory: Path, chunks: AsyncIterator[bytes], filename: str, max_size: int, secrets: Secrets = ()
 ) -> Received:
     """See `ImageFiles.receive`."""
-    part = _Part(directory, filename, secrets)
+    part = _Part(directory, filename, secrets, max_size)
     try:
         await _stream(part, chunks, max_size)
         return await asyncio.to_thread(part.finish)
+    except BaseException:
+        part.drop()
+        raise
+
+
+def unpack(path: Path, secrets: Secrets = ()) -> Received:
+    """Put the image inside a gzip file of the directory beside it, as if it had been uploaded."""
+    part = _Part(path.parent, path.name, secrets, LARGEST)
+    try:
+        with for_people(f"reading {part.shown}"), path.open("rb") as file:
+            while block := file.read(BLOCK):
+                part.write(block)
+        return part.finish()
     except BaseException:
         part.drop()
         raise
