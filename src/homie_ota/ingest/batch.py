@@ -16,7 +16,7 @@ from homie_ota.homie.rows import mac as mac_of
 from homie_ota.model import AWAKE, Address, Deployment
 from homie_ota.rollout.proof import News, StatsNews
 from homie_ota.rollout.versions import version_key
-from homie_ota.store import changes, devices, events, identities, rhythm, transcript, turns
+from homie_ota.store import alternation, changes, devices, events, identities, rhythm, transcript, turns
 from homie_ota.store import news as news_of_devices
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
@@ -228,7 +228,7 @@ def write_batch(connection: Connection, batch: Batch) -> list[Deployment]:
         events.add(connection, "address", at=batch.now, device_pk=link.old, data=data)
     # Before the news: what ends a deployment still belongs to it.
     batch.unwatched = transcript.heard(connection, batch.said)
-    changes.note(connection, batch.news)
+    changed = changes.note(connection, batch.news)
     devices.save(connection, batch.rows)
     rhythm.note(connection, batch.woken, batch.left, now=batch.now, watching=batch.watching)
     turns.woke(connection, batch.woken)
@@ -238,4 +238,7 @@ def write_batch(connection: Connection, batch: Batch) -> list[Deployment]:
     devices.clear_readings(connection, batch.cleared)
     for pk, wanted in batch.requests.items():
         devices.note_ota_request(connection, pk, wanted, now=batch.now)
-    return news_of_devices.apply(connection, batch.news, batch.presences) if batch.news else []
+    moved = news_of_devices.apply(connection, batch.news, batch.presences) if batch.news else []
+    for pk in changed:
+        alternation.notice(connection, pk, batch.now)
+    return moved

@@ -106,7 +106,7 @@ Index(
     sqlite_where=text("state = 'failed' AND followed IN ('', 'cure')"),
     postgresql_where=text("state = 'failed' AND followed IN ('', 'cure')"),
 )
-Index("deployment_offers", deployment.c.rollout_id, deployment.c.offered_at)
+Index("deployment_offers", deployment.c.offered_at)
 
 event = Table(
     "event",

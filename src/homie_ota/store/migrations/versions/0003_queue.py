@@ -25,7 +25,7 @@ def upgrade() -> None:
     _index("deployment_turns", ["rollout_id", "turn", "id"], "state = 'queued'")
     _index("deployment_lapses", ["not_after"], "state = 'queued' AND not_after IS NOT NULL")
     _index("deployment_unfollowed", ["id"], "state = 'failed' AND followed IN ('', 'cure')")
-    op.create_index("deployment_offers", "deployment", ["rollout_id", "offered_at"])
+    op.create_index("deployment_offers", "deployment", ["offered_at"])
 
 
 def _index(name: str, columns: list[str], where: str) -> None:

@@ -1,0 +1,69 @@
+"""What is on the air: transfers that were offered and have not come back, in all and of each rollout.
+
+Rule: a slot is held until the device is back, for its image may be on the air until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.rollout.plan import Limits
+from homie_ota.rollout.starting import ON_AIR, InFlight
+from homie_ota.store.tables import deployment
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """`everything` counts all, `waves` those of each (rollout, wave); `alone`: one wants the air for itself."""
+
+    everything: InFlight = InFlight()
+    waves: dict[tuple[int | None, int | None], InFlight] = field(default_factory=dict)
+    alone: bool = False
+
+    def of(self, rollout_id: int, lane: int) -> InFlight:
+        """What one rollout has on the air; `late` are those of its lane."""
+        mine = {wave: each for (of, wave), each in self.waves.items() if of == rollout_id}
+        return InFlight(
+            sum(each.transfers for each in mine.values()),
+            sum(each.bytes for each in mine.values()),
+            mine[lane].transfers if lane in mine else 0,
+        )
+
+
+def now_flying(connection: Connection) -> Flight:
+    """What is on the air now."""
+    query = (
+        sa.select(
+            deployment.c.rollout_id,
+            deployment.c.wave,
+            sa.func.count(),
+            sa.func.sum(deployment.c.bytes_total),
+            sa.func.max(sa.case((deployment.c.alone, 1), else_=0)),
+        )
+        .where(deployment.c.state.in_(sorted(ON_AIR)))
+        .group_by(deployment.c.rollout_id, deployment.c.wave)
+    )
+    rows = connection.execute(query).all()
+    waves = {(rollout, wave): InFlight(count, int(size or 0)) for rollout, wave, count, size, _ in rows}
+    total = InFlight(
+        sum(each.transfers for each in waves.values()), sum(each.bytes for each in waves.values())
+    )
+    return Flight(total, waves, any(alone for *_, alone in rows))
+
+
+def last_start(
+    connection: Connection, limits: Limits, now: float, rollout_id: int | None = None
+) -> float | None:
+    """When something was last offered, as far as the pace of `limits` is concerned; None where it is not."""
+    if not limits.starts_per_minute:
+        return None
+    recent = deployment.c.offered_at > now - MINUTE / limits.starts_per_minute
+    query = sa.select(sa.func.max(deployment.c.offered_at)).where(recent)
+    if rollout_id is not None:
+        query = query.where(deployment.c.rollout_id == rollout_id)
+    return connection.execute(query).scalar()
