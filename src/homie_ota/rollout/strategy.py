@@ -35,7 +35,7 @@ __all__ = [
     "Action", "Drain", "FailWave", "Finish", "GateReading", "Guarded", "InFlight", "LocalTime", "MarkAbsent",
     "MarkStranded", "Member", "MemberView", "PassWave", "Pause", "Revert", "Start", "StartWave", "Substitute", "Tally",
     "View", "WaveView", "arrange", "assign", "decide", "gate_of", "may_start", "next_look", "plan_as_data",
-    "plan_from_data", "read_gate",
+    "plan_from_data", "read_gate", "reading_of",
 ]  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def decide(view: View, now: float) -> list[Action]:
 
 def next_look(view: View, now: float) -> float | None:
     """When `decide` may say something new by time alone; None when something has to happen first."""
-    readings = [_read(view, wave, now).next_at for wave in view.waves if wave.state is WaveState.RUNNING]
+    readings = [reading_of(view, wave, now).next_at for wave in view.waves if wave.state is WaveState.RUNNING]
     absent = [
         wave.away_since + view.plan.absent_after for wave in _begun(view) if wave.away_since is not None
     ]
@@ -104,7 +104,7 @@ def _failure(view: View, now: float) -> list[Action]:
     """Every wave that fails, and what follows from the first. Harm counts in passed waves, too: it may come late."""
     failed: list[FailWave] = []
     for wave in _begun(view):
-        reading = _read(view, wave, now)
+        reading = reading_of(view, wave, now)
         if reading.code == "harm" or (reading.code == "short" and _is_current(view, wave)):
             reason = f"{_NAMES[reading.code].format(_name(view, wave))} ({reading.text})."
             failed.append(FailWave(wave.number, reading, reading.code, reason))
@@ -138,7 +138,7 @@ def _onward(view: View, now: float) -> list[Action]:
                 *actions,
                 StartWave(wave.number),
             ]  # FAILED: a person went on, and its gate no longer says so
-        reading = _read(view, wave, now)
+        reading = reading_of(view, wave, now)
         if missing := _missing(view, wave, tried):
             return [*actions, *(_substitute(view, wave, missing) or _ending(view, now))]
         if wave.state is WaveState.RUNNING and not reading.passed:
@@ -202,7 +202,8 @@ def _absent(view: View, now: float) -> list[Action]:
     ]
 
 
-def _read(view: View, wave: WaveView, now: float) -> GateReading:
+def reading_of(view: View, wave: WaveView, now: float) -> GateReading:
+    """What the gate of this wave of this rollout says now."""
     gate = gate_of(view.plan, wave.number)
     if wave.number == 0 and view.plan.waves[0].count == 1:
         gate = replace(
