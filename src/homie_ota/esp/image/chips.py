@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import unpack_from
 
+from homie_ota.esp.image.nouns import Segment
+
 MAGIC = 0xE9
 FLASH_MODES = ("qio", "qout", "dio", "dout")
 _KB, _MB = 1 << 10, 1 << 20
@@ -31,6 +33,9 @@ _AT_48 = {0: "24m", 1: "16m", 2: "12m", 15: "48m"}
 _AT_48_OR_24 = {0: "24m", 15: "48m"}
 _WITHOUT_26 = {0: "40m", 2: "20m", 15: "80m"}
 _C6 = {0: "80m", 2: "20m"}  # its ROM divides wrongly, so the builds write 0 for 80 MHz too
+
+_SKETCH = 0x1000
+_SMALLEST_PAGE = 0x2000
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -56,6 +61,19 @@ class Chip:
         # How much flash memory is seen at once differs with the settings of a chip: there the beginning has to do.
         in_ram = any(low <= address and address + length <= high for low, high in self.ram)
         return in_ram or self.runs_from_flash(address)
+
+    def fits(self, segment: Segment, image: int) -> bool:
+        """Whether the chip has memory where a segment of the image at byte `image` of the file goes.
+
+        What runs from flash memory is not loaded but seen, page by page: it has to be at the same place in its page.
+        """
+        if not self.holds(segment.address, segment.length):
+            return False
+        if not self.word or not self.runs_from_flash(segment.address):
+            return True
+        if self.header == 8:  # the ESP8266 sees all of the first megabyte from its first byte on
+            return image != _SKETCH or segment.address - self.flash[0][0] == segment.offset
+        return (segment.address - (segment.offset - image)) % _SMALLEST_PAGE == 0
 
     def runs_from_flash(self, address: int) -> bool:
         """Whether this address is in flash memory: an application has such segments, a boot loader has none."""

@@ -1,7 +1,7 @@
 """What the build system of the ESP32 family wrote into the application: project, versions, when it was compiled.
 
-Rule: shown, not trusted: in Arduino builds the project is always `arduino-lib-builder`. Facts: `esp_app_desc_t`,
-esp-image.md.
+Rule: shown, not trusted: in Arduino builds the project is always `arduino-lib-builder`, and the date is the day when
+those libraries were built, so it is left out. Facts: `esp_app_desc_t`, esp-image.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from homie_ota.esp.image.nouns import AppDescriptor
 from homie_ota.esp.image.text import c_string
 
 _MAGIC = b"\x32\x54\xcd\xab"
+_ARDUINO = "arduino-lib-builder"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d{4})")
 _TIME = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d")
@@ -30,7 +31,8 @@ def descriptor_of(start: bytes, at: int = 32) -> AppDescriptor | None:
     version, project, idf = (c_string(data[begin : begin + 32]) for begin in (16, 48, 112))
     time, date = (c_string(data[begin : begin + 16]) for begin in (80, 96))
     elf = data[144:176].hex() if any(data[144:176]) else ""
-    return AppDescriptor(project, version, iso(date, time), idf, elf, secure_version)
+    compiled = iso(date, time) if project != _ARDUINO else ""
+    return AppDescriptor(project, version, compiled, idf, elf, secure_version)
 
 
 def iso(date: str, time: str = "") -> str:

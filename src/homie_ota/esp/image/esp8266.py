@@ -24,6 +24,7 @@ _FLASH_SEEN_AT = 0x40200000
 _FILLINGS = (b"\xaa" * 8, b"\xff" * 8, bytes(8))
 _CRC_PLACES = (0xFF8, 0x1010)
 _LONGEST = 16 << 20
+_SIGNED_BY_CORE = "by the Arduino core; it is not part of the checksum that devices report"
 
 
 def begins_with_boot_loader(head: bytes, size: int) -> Walk | None:
@@ -128,7 +129,7 @@ class Arduino:
             checks=tuple(checks),
             signed=trailer > 0,
             versions=versions.sdk_version(self._sketch.beginnings),
-            findings=tuple(found) + ((finding("signed", how="Arduino core"),) if trailer else ()),
+            findings=tuple(found) + ((finding("signed", how=_SIGNED_BY_CORE),) if trailer else ()),
         )
 
     def _only_boot_loader(self, size: int) -> Inspection:

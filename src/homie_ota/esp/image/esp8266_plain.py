@@ -16,7 +16,7 @@ from homie_ota.esp.image.findings import finding
 from homie_ota.esp.image.nouns import Check, CheckResult, Finding, Inspection, Part, Segment
 from homie_ota.esp.image.rest import Rest
 from homie_ota.esp.image.verdicts import headers_check, length_check, of_program, of_rest, of_walk
-from homie_ota.esp.image.walk import Walk
+from homie_ota.esp.image.walk import Walk, compared
 
 _CODE = 0x9000
 """Where MicroPython has its code in the file; NodeMCU has it at 0x10000."""
@@ -53,11 +53,9 @@ class MicroPython:
             )
             return [self._wrong_length(size, end)], [wrong]
         length = Check("length", "image", CheckResult.VERIFIED, f"{end:,} bytes")
-        stored, got = self._stored.hex()[:12], self._md5.hexdigest()[:12]
-        if stored == got:
-            return [], [length, Check("md5", "image", CheckResult.VERIFIED, f"{stored}…")]
-        wrong = Check("md5", "image", CheckResult.WRONG, f"the image says {stored}…, its bytes give {got}…")
-        return [finding("bad-md5", expected=stored, got=got)], [length, wrong]
+        stored, got = self._stored.hex(), self._md5.hexdigest()
+        wrong_md5 = [] if stored == got else [finding("bad-md5", expected=stored[:12], got=got[:12])]
+        return wrong_md5, [length, compared("md5", "image", stored, got)]
 
     def _wrong_length(self, size: int, end: int) -> Finding:
         if size < end:
@@ -149,13 +147,9 @@ class Plain:
         """One image with everything in it; the vendor's RTOS SDK appends a SHA-256 that no flag announces."""
         if rest.length != _HASH or rest.only_filling:
             return self._nothing_behind(rest)
-        stored, got = rest.start.hex()[:12], self._image.sha256.hexdigest()[:12]
-        if stored == got:
-            return [], [Check("sha256", "image", CheckResult.VERIFIED, f"{stored}…")]
-        wrong = Check(
-            "sha256", "image", CheckResult.WRONG, f"the image says {stored}…, its bytes give {got}…"
-        )
-        return [finding("bad-hash", expected=stored, got=got)], [wrong]
+        stored, got = rest.start.hex(), self._image.sha256.hexdigest()
+        wrong = [] if stored == got else [finding("bad-hash", expected=stored[:12], got=got[:12])]
+        return wrong, [compared("sha256", "image", stored, got)]
 
     def _code_checked(self, size: int) -> tuple[list[Finding], list[Check]]:
         if self._micropython:

@@ -106,13 +106,15 @@ def _by_beginning(head: bytes, _size: int) -> Kind | None:
     return None
 
 
+def boot_choice_is_right(head: bytes) -> bool:
+    """Whether `esp_ota_select_entry_t` (a count, 20 bytes of label, state, CRC of the count) has the right CRC."""
+    return len(head) >= 32 and unpack_from("<I", head, 28)[0] == zlib.crc32(head[:4], 0xFFFFFFFF)
+
+
 def _boot_app0(head: bytes, _size: int) -> Kind | None:
-    """`esp_ota_select_entry_t`: a count, 20 bytes of label, the state, and the CRC of the count."""
-    if len(head) < 32:
-        return None
-    count, state, crc = *unpack_from("<I", head), *unpack_from("<II", head, 24)
-    right = crc == zlib.crc32(head[:4], 0xFFFFFFFF) and count != 0xFFFFFFFF
-    as_shipped = head[:4] == b"\x01\0\0\0" and head[4:24] == b"\xff" * 20 and state == 0xFFFFFFFF
+    count, label, state = head[:4], head[4:24], head[24:28]
+    as_shipped = count == b"\x01\0\0\0" and label == b"\xff" * 20 and state == b"\xff" * 4
+    right = boot_choice_is_right(head) and count != b"\xff" * 4
     return Kind("boot-app0", finding("boot-app0")) if right or as_shipped else None
 
 

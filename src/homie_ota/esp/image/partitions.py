@@ -16,7 +16,8 @@ from homie_ota.esp.image.text import c_string
 ROW = 32
 _MOST_ROWS = 95
 _APP = 0
-_LAST_KNOWN_TYPE = 1
+_LAST_KNOWN_TYPE = 3  # app, data; since ESP-IDF 5.4 boot loader and partition table
+_PAGE = 0x1000
 
 
 class Partition(NamedTuple):
@@ -70,7 +71,8 @@ def _partition(row: bytes) -> Partition | None:
         return None
     kind, subtype, offset, size = unpack_from("<BBII", row, 2)
     known = kind <= _LAST_KNOWN_TYPE or 0x40 <= kind < 0xFF
-    return Partition(kind, subtype, offset, size, c_string(row[12:28])) if known and size else None
+    plausible = known and size and offset % _PAGE == 0
+    return Partition(kind, subtype, offset, size, c_string(row[12:28])) if plausible else None
 
 
 def _ended(rows: list[Partition], before: bytes, row: bytes) -> Table:

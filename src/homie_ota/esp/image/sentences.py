@@ -31,8 +31,8 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "split-first": (
         _REFUSAL,
         (
-            "This is the first half of an image that was split (0x00000.bin): the program's code in flash memory is "
-            "not in it."
+            "This is the first half of an image that was split (0x00000.bin), or a boot loader: there is no code for "
+            "the flash memory in it."
         ),
         "Upload one file with both halves; Homie builds make one: PlatformIO: .pio/build/<environment>/firmware.bin.",
     ),
@@ -126,7 +126,7 @@ FINDINGS: dict[str, tuple[Severity, str, str]] = {
     ),
     "odd-entry": (
         _WARNING,
-        "The program of the {part} would begin at {entry:#010x}, which is in none of its segments.",
+        "The program of the {part} would begin at {entry:#010x}, which is in none of the segments that it loads.",
         "If it does not start on one device, build it again.",
     ),
     "odd-segment": (

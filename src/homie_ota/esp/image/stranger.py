@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from homie_ota.esp.image.chips import MAGIC, SHORTEST
 from homie_ota.esp.image.findings import finding
-from homie_ota.esp.image.kinds import Kind, looks_random, recognise
+from homie_ota.esp.image.kinds import Kind, boot_choice_is_right, looks_random, recognise
 from homie_ota.esp.image.nouns import Check, CheckResult, Inspection, Part
 from homie_ota.esp.image.partitions import ROW, read_table
 from homie_ota.esp.image.rest import Rest
@@ -33,8 +33,17 @@ class Stranger:
     def finish(self, size: int) -> Inspection:
         """What was found in a file of `size` bytes."""
         kind, found = self._kind(size)
-        parts, checks = self._table() if kind == "partition-table" else ((), ())
-        return Inspection(kind=kind, parts=parts, checks=checks or (self._unknown(kind),), findings=(found,))
+        parts, checks = self._checked(kind)
+        return Inspection(kind=kind, parts=parts, checks=checks, findings=(found,))
+
+    def _checked(self, kind: str) -> tuple[tuple[Part, ...], tuple[Check, ...]]:
+        if kind == "partition-table":
+            return self._table()
+        if kind == "boot-app0":
+            right = boot_choice_is_right(self._head)
+            return (), (Check("crc32", "boot_app0", CheckResult.VERIFIED if right else CheckResult.WRONG),)
+        detail = f"what a file of this kind ({kind}) should hold is not checked"
+        return (), (Check("content", "file", CheckResult.UNKNOWN, detail),)
 
     def _kind(self, size: int) -> Kind:
         if self._all.only_filling and self._all.length == size:
@@ -53,14 +62,6 @@ class Stranger:
         if table is None:
             return (), (Check("rows", "partition table", CheckResult.WRONG, "its first row is none"),)
         return (Part("partition table", 0, ROW * len(table.partitions)),), (table.check(),)
-
-    def _unknown(self, kind: str) -> Check:
-        return Check(
-            "header",
-            "file",
-            CheckResult.UNKNOWN,
-            f"what a file of this kind ({kind}) should hold is not checked",
-        )
 
 
 def _why(head: bytes) -> str:

@@ -104,7 +104,7 @@ class Walk:
         segment = Segment(address, length, self._at)
         self.segments.append(segment)
         self.beginnings.append(b"")
-        if not self.chip.holds(segment.address, segment.length):
+        if not self.chip.fits(segment, self.offset):
             self.misplaced.append(segment)
         if segment.length > LONGEST_SEGMENT:
             self._stop(f"segment {len(self.segments)} says it has {segment.length:,} bytes")
@@ -174,8 +174,9 @@ class Walk:
         return not self.stored_hash or self.stored_hash == self.sha256.digest()
 
     def entry_is_in_memory(self) -> bool:
-        """Whether the program begins inside one of the segments that it loads."""
-        return any(each.address <= self.entry < each.address + each.length for each in self.segments)
+        """Whether the program begins inside one of the segments that it loads to RAM: flash memory is not seen yet."""
+        loaded = [each for each in self.segments if not self.chip.runs_from_flash(each.address)]
+        return any(each.address <= self.entry < each.address + each.length for each in loaded)
 
     def checks(self, size: int) -> list[Check]:
         """What was verified of this image, in a file of `size` bytes."""
@@ -193,13 +194,15 @@ class Walk:
         return Check("segments", self.what, CheckResult.VERIFIED, count)
 
     def misplacement(self) -> str:
-        """Which segment goes where the chip has no memory."""
+        """Which segment goes where the chip has no memory, or sees another part of the file."""
         wrong = self.misplaced[0]
-        number = self.segments.index(wrong) + 1
-        return (
-            f"segment {number} goes to {wrong.address:#010x} ({wrong.length:,} bytes), "
-            f"where an {self.chip.word.upper()} has no memory"
+        which = (
+            f"segment {self.segments.index(wrong) + 1} goes to {wrong.address:#010x} ({wrong.length:,} bytes)"
         )
+        name = self.chip.word.upper()
+        if self.chip.holds(wrong.address, wrong.length):
+            return f"{which}, where an {name} does not see byte {wrong.offset:#x} of the file"
+        return f"{which}, where an {name} has no memory"
 
     def _checked_sum(self) -> Check:
         if self.end is None:
@@ -216,9 +219,13 @@ class Walk:
             return [Check("sha256", self.what, CheckResult.UNKNOWN, "the end of the image was not found")]
         if not self.stored_hash:
             return [Check("sha256", self.what, CheckResult.ABSENT, "the header says that none is appended")]
-        stored, got = self.stored_hash.hex()[:12], self.sha256.hexdigest()[:12]
-        if stored == got:
-            return [Check("sha256", self.what, CheckResult.VERIFIED, f"{stored}…")]
-        return [
-            Check("sha256", self.what, CheckResult.WRONG, f"the image says {stored}…, its bytes give {got}…")
-        ]
+        stored, got = self.stored_hash.hex(), self.sha256.hexdigest()
+        return [compared("sha256", self.what, stored, got)]
+
+
+def compared(what: str, part: str, stored: str, got: str) -> Check:
+    """The check of a digest that is stored in the file against that of the bytes; both as hexadecimal digits."""
+    if stored == got:
+        return Check(what, part, CheckResult.VERIFIED, f"{stored[:12]}…")
+    detail = f"the image says {stored[:12]}…, its bytes give {got[:12]}…"
+    return Check(what, part, CheckResult.WRONG, detail)
