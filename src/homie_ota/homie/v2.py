@@ -5,6 +5,8 @@ Rule: 2.0.0-beta.1 gets the checksum first and the image after its 202; everythi
 
 from __future__ import annotations
 
+import json
+
 from homie_ota.homie import push, wire
 from homie_ota.model import Address, Publish
 
@@ -57,3 +59,27 @@ def offer_after_checksum(address: Address, image: bytes) -> Publish | None:
     if len(topic.encode()) > push.MAX_TOPIC or not image:
         return None
     return Publish(topic, image, qos=1, retain=False)
+
+
+def restart(address: Address, config: str, name: str) -> Publish | None:
+    """What makes the device restart and changes nothing: the name that it has, as its configuration tells it.
+
+    2.0.0 takes no update after one that was cut off until it restarts, and has no word for a restart; every valid
+    change of its configuration ends in one, and `reset` would erase it (homie-ota.md rules 16 and 19). `config` and
+    `name` are what it announced. None when neither tells its name, or it would ignore the topic.
+    """
+    topic = f"{address.topic}/$implementation/config/set"
+    known = _name_in(config) or name
+    if not known or len(topic.encode()) > push.MAX_TOPIC:
+        return None
+    text = json.dumps({"name": known}, separators=(",", ":"), ensure_ascii=False)
+    return Publish(topic, text.encode(), qos=1, retain=False)
+
+
+def _name_in(config: str) -> str:
+    try:
+        found = json.loads(config)
+    except (ValueError, RecursionError):
+        return ""
+    name = found.get("name") if isinstance(found, dict) else None
+    return name if isinstance(name, str) else ""
