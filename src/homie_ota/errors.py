@@ -58,7 +58,8 @@ class NotEligible(HomieOtaError):
 class BadFirmware(HomieOtaError):
     """The uploaded file is not taken; the uploader has to bring another one, or a reason where one may lift that.
 
-    `findings` are (code, what is wrong, what to do instead); `overridable`: a typed reason (`override`) lifts them.
+    `findings` are (code, what is wrong, what to do instead); `overridable`: a typed reason (`override`) lifts them;
+    `filename` is what the uploader calls the file.
     """
 
     code = "bad-firmware"
@@ -66,10 +67,14 @@ class BadFirmware(HomieOtaError):
     exit_status = 4
 
     def __init__(
-        self, sentence: str, findings: Sequence[tuple[str, str, str]] = (), overridable: bool = False
+        self,
+        sentence: str,
+        findings: Sequence[tuple[str, str, str]] = (),
+        overridable: bool = False,
+        filename: str = "",
     ) -> None:
         super().__init__(sentence)
-        self.findings, self.overridable = tuple(findings), overridable
+        self.findings, self.overridable, self.filename = tuple(findings), overridable, filename
 
     def more(self) -> dict[str, object]:
         """What the API's problem document says beside the sentence."""

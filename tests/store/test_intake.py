@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from esp import builders
 from homie_ota.errors import BadFirmware, Conflict, NotFound, StorageFull, WrongUse
 from homie_ota.simulator.images import make_image
 from homie_ota.store import firmware, intake
@@ -180,8 +181,8 @@ async def test_a_secret_that_this_server_was_given_is_warned_of_and_not_shown(
     database: Database, files: ImageFiles
 ) -> None:
     files.secrets = [("the broker's password", b"correct horse battery")]
-    data = make_image("lamp\0correct horse battery\0", "1.0.0")
-    stored = await upload(database, files, data, name="lamp")
+    data = builders.arduino(extra=builders.magic() + b"\0correct horse battery\0")
+    stored = await upload(database, files, data)
     (warning,) = stored.warnings
     assert "the broker's password" in warning
     assert "correct" not in warning

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from esp import builders
 from homie_ota.simulator.images import make_image
 from homie_ota.store import audit
 from homie_ota.store import firmware as firmwares
@@ -84,7 +85,7 @@ def test_name_and_version_are_typed_in_where_the_image_does_not_tell_them(world:
 
 BAD = [
     ("empty.bin", b"", "empty"),
-    ("x.bin.gz", gzip.compress(IMAGE), "gzip"),
+    ("x.bin.gz", gzip.compress(b"\x7fELF" + bytes(100)), "ELF"),
     ("x.elf", b"\x7fELF" + bytes(100), "ELF"),
     ("x.zip", b"PK\x03\x04" + bytes(100), "zip"),
     ("x.html", b"<!DOCTYPE html><html>", "HTML"),
@@ -106,6 +107,128 @@ def test_what_is_no_image_is_refused_with_one_sentence(
     problem = world.client().post("/api/v1/firmware", files={"upload": (name, data)}, headers=CURL)
     assert problem.headers["content-type"] == "application/problem+json"
     assert problem.json()["code"] == "bad-firmware"
+
+
+def test_a_packed_image_is_stored_unpacked(world: World) -> None:
+    client = world.client(headers=CURL)
+    packed = {"upload": ("lamp.bin.gz", gzip.compress(IMAGE))}
+    assert client.post("/upload", files=packed).status_code == 200
+    assert (world.images.directory / "lamp-2.0.0.bin").read_bytes() == IMAGE
+
+
+# --- Refused, unless somebody says why
+
+CUT_OFF = IMAGE[:-16]
+
+
+def test_curl_is_told_in_one_line_how_a_refusal_is_lifted(world: World) -> None:
+    client = world.client(headers=CURL)
+    refused = client.post("/upload", files={"upload": ("lamp.bin", CUT_OFF)})
+    assert refused.status_code == 400
+    assert refused.text.startswith("lamp.bin: this image is cut off")
+    assert "-F override=" in refused.text
+    assert refused.text.count("\n") == 1
+    assert on_disk(world) == []
+    why = {"override": "it runs on my desk"}
+    assert client.post("/upload", files={"upload": ("lamp.bin", CUT_OFF)}, data=why).status_code == 200
+    (image,) = world.read(firmwares.find)
+    assert image.override == "it runs on my desk"
+    (row,) = world.read(audit.recent)
+    assert row["why"].endswith("although: it runs on my desk")
+
+
+def test_the_reason_may_stand_before_or_behind_the_file(world: World) -> None:
+    parts = [("upload", CUT_OFF), ("override", b"I know")]
+    for order in (parts, parts[::-1]):
+        body = b""
+        for name, data in order:
+            filename = '; filename="x.bin"' if name == "upload" else ""
+            head = f'--b\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'
+            body += head.encode() + data + b"\r\n"
+        kind = {**CURL, "content-type": "multipart/form-data; boundary=b"}
+        assert world.client().post("/upload", content=body + b"--b--\r\n", headers=kind).status_code == 200
+
+
+def test_no_reason_takes_what_can_never_run(world: World) -> None:
+    files = {"upload": ("x.elf", b"\x7fELF" + bytes(100))}
+    answer = world.client(headers=CURL).post("/upload", files=files, data={"override": "I know better"})
+    assert answer.status_code == 400
+    assert "No reason (override) lifts that." in answer.text
+    assert on_disk(world) == []
+
+
+def test_a_program_is_told_what_was_found_and_whether_a_reason_helps(world: World) -> None:
+    for data, code, overridable in ((CUT_OFF, "truncated", True), (b"\x7fELF" + bytes(100), "elf", False)):
+        told = world.client().post("/api/v1/firmware", files={"upload": ("x.bin", data)}, headers=CURL).json()
+        assert (told["code"], told["overridable"]) == ("bad-firmware", overridable)
+        assert [each["code"] for each in told["findings"]] == [code]
+        assert told["findings"][0]["advice"]
+
+
+def refused_page(world: World, data: bytes, **typed: str) -> str:
+    client = world.client(headers=BROWSER)
+    form = {"word": form_word(client.get("/firmware")), **typed}
+    answer = client.post("/upload", data=form, files={"upload": ("<b>lamp.bin", data)})
+    assert answer.status_code == 400
+    assert "<b>lamp" not in answer.text
+    return str(answer.text)
+
+
+def test_a_browser_gets_the_form_again_with_what_was_typed_and_a_place_for_the_reason(world: World) -> None:
+    page = refused_page(world, CUT_OFF, description='for "the" <hall>', version="9")
+    assert "This image is cut off" in page
+    assert 'name="override"' in page
+    assert 'value="for &#34;the&#34; &lt;hall&gt;"' in page
+    assert 'name="version" maxlength="64" value="9"' in page
+    client = world.client(headers=BROWSER)
+    form = {"word": form_word(client.get("/firmware")), "override": "I know <b>"}
+    stored = client.post("/upload", data=form, files={"upload": ("lamp.bin", CUT_OFF)})
+    assert stored.status_code == 303
+    assert "because: I know &lt;b&gt;" in client.get(stored.headers["location"]).text
+
+
+def test_a_browser_finds_no_place_for_a_reason_where_none_helps(world: World) -> None:
+    page = refused_page(world, b"\x7fELF" + bytes(100), description="x")
+    assert "This is an ELF file" in page
+    assert "Upload the .bin that the build makes" in page
+    assert 'name="override"' not in page
+    assert 'type="file"' in page
+
+
+def test_a_browser_that_forgot_the_name_gets_the_form_with_that_part_open(world: World) -> None:
+    page = refused_page(world, make_image("x", "1", homie=False), description="attic")
+    assert "does not tell its name and version" in page
+    assert "<details open>" in page
+    assert 'value="attic"' in page
+
+
+def test_warnings_of_an_upload_are_shown_at_once(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    world.images.secrets = [("the broker's password", b"correct horse battery")]
+    client = world.client(headers=BROWSER)
+    image = builders.arduino(extra=builders.magic() + b"\0correct horse battery\0")
+    form = {"word": form_word(client.get("/firmware"))}
+    stored = client.post("/upload", data=form, files={"upload": ("lamp.bin", image)})
+    page = client.get(stored.headers["location"]).text
+    assert "The image holds the broker&#39;s password." in page
+    assert "correct horse" not in page
+
+
+# --- Old images go after an upload
+
+
+def test_after_an_upload_old_images_go_as_the_settings_say(make_world: Callable[..., World]) -> None:
+    world = make_world(ota={"keep_newest": 2})
+    client = world.client(headers=CURL)
+    for at, version in enumerate(("1.0", "1.1", "1.2")):
+        world.now = 1_700_000_000.0 + at
+        files = {"upload": ("x.bin", make_image("lamp", version))}
+        assert client.post("/upload", files=files).status_code == 200
+    assert sorted(stored(world)) == on_disk(world) == ["lamp-1.1.bin", "lamp-1.2.bin"]
+    assert "keep_newest" in {row["who"] for row in world.read(audit.recent)}
+
+
+# --- Broken uploads
 
 
 def test_a_form_without_a_file_or_no_form_at_all_is_refused(world: World) -> None:

@@ -227,9 +227,10 @@ def inspection(connection: Connection, sha256: str) -> Inspection:
     return from_data(found or {})
 
 
-def change(connection: Connection, sha256: str, **texts: str) -> None:
-    """Change what people write about an image: description, changelog, requires."""
-    connection.execute(firmware.update().where(firmware.c.sha256 == sha256).values(**texts))
+def write_about(connection: Connection, image: Firmware) -> None:
+    """Keep what people write about an image: description, changelog, requires."""
+    texts = {"description": image.description, "changelog": image.changelog, "requires": image.requires}
+    connection.execute(firmware.update().where(firmware.c.sha256 == image.sha256).values(**texts))
 
 
 def tidy_requires(text: str) -> str:

@@ -70,7 +70,7 @@ def judge(filename: str, seen: Inspection, override: str = "") -> str:
     overridable = stopping.severity is Severity.REFUSAL
     end = _HOW_TO_LIFT if overridable else " No reason (override) lifts that." if override else ""
     told = [(each.code, each.text, each.advice) for each in grave]
-    raise BadFirmware(sentence(filename, stopping) + end, told, overridable)
+    raise BadFirmware(sentence(filename, stopping) + end, told, overridable, clean(filename))
 
 
 _HOW_TO_LIFT = (
@@ -88,8 +88,8 @@ def _titled(received: Received, name: str, version: str, description: str, overr
             f"{clean(received.filename)}: this image does not tell its {missing}, because it has no (or half a) Homie "
             "magic. Type them in, or send them along: curl -F name=… -F version=…."
         )
-    told = {"description": description, "override": override}
-    return Firmware(received.sha256, received.md5, name, version, filename="", size=received.size, **told)
+    new = Firmware(received.sha256, received.md5, name, version, filename="", size=received.size)
+    return replace(new, description=description, override=override)
 
 
 async def _again(
@@ -139,17 +139,16 @@ async def change(
 
     Raises WrongUse when `requires` names no versions.
     """
-    texts = {
-        "description": None if description is None else tidy(description, MAX_DESCRIPTION),
-        "changelog": None if changelog is None else tidy(changelog, MAX_CHANGELOG),
-        "requires": None if requires is None else firmware.tidy_requires(requires),
-    }
-    changed = {name: text for name, text in texts.items() if text is not None}
-    if "description" in changed:
-        await files.describe(stored.filename, changed["description"])
-    if changed:
-        await database.write(lambda c: firmware.change(c, stored.sha256, **changed))
-    return replace(stored, **changed)
+    changed = replace(
+        stored,
+        description=stored.description if description is None else tidy(description, MAX_DESCRIPTION),
+        changelog=stored.changelog if changelog is None else tidy(changelog, MAX_CHANGELOG),
+        requires=stored.requires if requires is None else firmware.tidy_requires(requires),
+    )
+    if changed.description != stored.description:
+        await files.describe(stored.filename, changed.description)
+    await database.write(lambda c: firmware.write_about(c, changed))
+    return changed
 
 
 async def remove(database: Database, files: ImageFiles, sha256: str) -> Firmware:

@@ -36,6 +36,9 @@ class Why(StrEnum):
 IN_USE = frozenset({Why.RUNS, Why.TARGET, Why.GIVEN})
 """What counts as “in use by n”."""
 
+WAY_BACK = frozenset({Why.BEFORE, Why.GOOD})
+"""What keeps an image for a device that may have to go back to it."""
+
 _SENTENCES = {
     Why.RUNS: ("runs it", "run it"),
     Why.TARGET: ("should run it", "should run it"),
@@ -106,7 +109,7 @@ def _running() -> sa.Select[Any]:
     return sa.select(firmware.c.sha256, device.c.device_id, device.c.pk).join_from(firmware, device, same)
 
 
-def _of_device(table: sa.Table, sha256: sa.Column[str]) -> sa.Select[Any]:
+def _of_device(table: sa.Table, sha256: sa.ColumnElement[str]) -> sa.Select[Any]:
     who = (device.c.device_id, device.c.pk)
     return sa.select(sha256, *who).join_from(table, device, device.c.pk == table.c.device_pk)
 
@@ -122,7 +125,7 @@ def _latest(sha256: str, also: Callable[[Any], Any]) -> sa.Select[Any]:
     later = deployment.alias("later")
     same_device = (later.c.device_pk == deployment.c.device_pk) & (later.c.id > deployment.c.id)
     newer = sa.exists().where(same_device, also(later))
-    return _of_device(deployment, deployment.c[sha256]).where(also(deployment), ~newer)
+    return _of_device(deployment, deployment.c[sha256].label("sha256")).where(also(deployment), ~newer)
 
 
 # --- What follows from it -----------------------------------------------------------------------------------------
@@ -130,10 +133,18 @@ def _latest(sha256: str, also: Callable[[Any], Any]) -> sa.Select[Any]:
 
 def in_use_counts(conn: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
-    users: dict[str, set[int | None]] = {sha256: set() for sha256 in hashes}
-    for need in find(conn, hashes, IN_USE):
-        users[need.sha256].add(need.device_pk)
-    return {sha256: len(found) for sha256, found in users.items()}
+    return counts(conn, hashes, IN_USE)
+
+
+def counts(conn: Connection, hashes: Sequence[str], reasons: Collection[Why]) -> dict[str, int]:
+    """For each SHA-256 how many need it for one of these reasons; who has two of them counts once."""
+    asked = (query for why, query in _queries() if why in reasons)
+    parts = (query.where(query.selected_columns[0].in_(hashes)) for query in asked)
+    # `union` lets each row through once: hash, name and number of a device are one row for all its reasons.
+    needs = sa.union(*parts).subquery()
+    found = conn.execute(sa.select(needs.c.sha256, sa.func.count()).group_by(needs.c.sha256))
+    told: dict[str, int] = {sha256: count for sha256, count in found}  # noqa: C416 - typed, unlike dict(rows)
+    return {sha256: told.get(sha256, 0) for sha256 in hashes}
 
 
 def in_use_by(conn: Connection, sha256: str) -> int:

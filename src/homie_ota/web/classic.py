@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from homie_ota import __version__
-from homie_ota.errors import TooLarge, WrongUse
+from homie_ota.errors import BadFirmware, TooLarge, WrongUse
 from homie_ota.store import devices
 from homie_ota.store import firmware as firmwares
-from homie_ota.web import actions, firmware_actions, forms, multipart
+from homie_ota.web import actions, firmware_actions, forms, multipart, refused
 from homie_ota.web.people import is_browser
 from homie_ota.web.render import see
 from homie_ota.web.shell import shell_of
@@ -50,7 +50,13 @@ async def form(request: Request) -> dict[str, str]:
 
 async def upload(request: Request) -> Response:
     """`POST /upload`: `Firmware from <filename> uploaded as <path>/<name>-<version>.bin`."""
-    done = await firmware_actions.upload(request, check_form=partial(forms.check, request))
+    typed: dict[str, str] = {}
+    try:
+        done = await firmware_actions.upload(request, check_form=partial(forms.check, request), fields=typed)
+    except (BadFirmware, WrongUse) as error:
+        if not is_browser(request):
+            raise
+        return refused.show(request, error, typed)
     if is_browser(request):
         return see(request, "/firmware", uploaded=done.firmware.sha256)
     where = shell_of(request).images.directory / done.firmware.filename

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from homie_ota.model import ENDED, Deployment, DeploymentState, Firmware
+from homie_ota.model import ENDED, Deployment, DeploymentState
 from homie_ota.store import devices, naming, search
 from homie_ota.store.database import Connection
 from homie_ota.web import words
@@ -134,26 +134,6 @@ _FLAT = frozenset(
     }
 )
 """Facts that have a column of their own, or a place of their own on the page."""
-
-
-def image_facts(image: Firmware, used: int) -> list[tuple[str, str]]:
-    """Label and value of everything known about an image."""
-    facts = [
-        ("file", image.filename),
-        ("size", f"{image.size} bytes"),
-        ("brand", image.brand),
-        ("chip", image.chip),
-        ("flash", f"{words.flash(image.flash_size)} {image.flash_mode}".strip()),
-        ("kind", image.kind),
-        ("MD5", image.md5),
-        ("SHA-256", image.sha256),
-        (
-            "uploaded",
-            f"{words.moment(image.uploaded_at)} UTC {'by ' + image.uploaded_by if image.uploaded_by else ''}",
-        ),
-        ("in use by", f"{used} {'device' if used == 1 else 'devices'}"),
-    ]
-    return [(label, value) for label, value in facts if value]
 
 
 def device_line(conn: Connection, pk: int) -> Row | None:

@@ -1,0 +1,109 @@
+"""What the pages of firmware show, put together from rows: facts of an image, who needs it, what is inside.
+
+Rule: numbers come with their units, states as words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from homie_ota.esp.image import KINDS, CheckResult, Inspection, Severity
+from homie_ota.model import Firmware
+from homie_ota.store import naming, needed
+from homie_ota.store.database import Connection
+from homie_ota.store.needed import Need, Why
+from homie_ota.web import words
+
+SHOWN = 200
+"""Devices that a page names one by one."""
+
+RESULTS = {
+    CheckResult.VERIFIED: "verified",
+    CheckResult.WRONG: "wrong",
+    CheckResult.ABSENT: "none stored",
+    CheckResult.UNKNOWN: "cannot be told",
+}
+"""What came of a check, in words."""
+
+SEVERITIES = {
+    Severity.IMPOSSIBLE: "never works",
+    Severity.REFUSAL: "refused",
+    Severity.WARNING: "warning",
+    Severity.NOTE: "note",
+}
+"""How grave a finding is, in words."""
+
+PROVEN = {
+    "renewable": "a bench device ran it and could be updated again",
+    "dead-end": "a bench device ran it and could not be updated again",
+}
+
+
+def facts(image: Firmware, seen: Inspection) -> list[tuple[str, str]]:
+    """Label and value of what is known about an image as a whole."""
+    flash = (words.flash(image.flash_size), image.flash_mode, _frequency(seen.flash_frequency))
+    by = f" by {image.uploaded_by}" if image.uploaded_by else ", found in the directory"
+    told = [
+        ("kind", KINDS.get(image.kind, image.kind) + (", signed" if seen.signed else "")),
+        ("size", f"{image.size:,} bytes"),
+        ("brand", image.brand),
+        ("chip", image.chip.upper()),
+        ("flash", " ".join(part for part in flash if part)),
+        ("compiled", seen.compiled.replace("T", " ")),
+        ("requires", image.requires),
+        ("proven", PROVEN.get(image.proven, image.proven)),
+        ("file", image.filename),
+        ("MD5", image.md5),
+        ("SHA-256", image.sha256),
+        ("uploaded", f"{words.moment(image.uploaded_at)} UTC{by}"),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+def _frequency(text: str) -> str:
+    return f"{text[:-1]} MHz" if text.endswith("m") else text
+
+
+def build_facts(seen: Inspection) -> list[tuple[str, str]]:
+    """Label and value of what the build system wrote into an image; of the ESP32 family only."""
+    told = seen.descriptor
+    if told is None:
+        return []
+    facts = [
+        ("project", told.project),
+        ("version", told.version),
+        ("compiled", told.compiled.replace("T", " ")),
+        ("IDF", told.idf),
+        ("SHA-256 of the ELF file", told.elf_sha256),
+        ("secure version", str(told.secure_version or "")),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+class User(NamedTuple):
+    """A device that needs an image: its key (for routes), its id, and for what."""
+
+    key: str
+    device_id: str
+    reasons: str
+
+
+_REASONS = {
+    Why.RUNS: "runs it",
+    Why.TARGET: "should run it",
+    Why.GIVEN: "is being updated to it",
+    Why.BEFORE: "ran it before the last update",
+    Why.GOOD: "ran it well",
+}
+
+
+def users(conn: Connection, needs: Sequence[Need]) -> list[User]:
+    """The first SHOWN devices that need an image, with all their reasons; devices that use it come first."""
+    reasons: dict[int, list[Why]] = {}
+    for need in needs:
+        if need.device_pk is not None:
+            reasons.setdefault(need.device_pk, []).append(need.why)
+    first = sorted(reasons, key=lambda pk: not needed.IN_USE & {*reasons[pk]})[:SHOWN]
+    keys = naming.devices(conn, first)
+    return [User(*keys[pk], ", ".join(_REASONS[why] for why in reasons[pk])) for pk in first if pk in keys]
