@@ -10,14 +10,20 @@ from typing import Any
 
 from homie_ota import homie
 from homie_ota.bus import Bus
-from homie_ota.dispatch import Dispatch, Sender, Terms
+from homie_ota.dispatch import Dispatch, Sender
+from homie_ota.dispatch import Terms as DispatchTerms
+from homie_ota.health import Thresholds
 from homie_ota.ingest import Ingest
 from homie_ota.model import Deployment, DeploymentState, Firmware, Publish
 from homie_ota.mqtt import Broker, Session
+from homie_ota.rollout.soak import Terms
 from homie_ota.simulator.fleet import sample_image
-from homie_ota.store import deployments, devices, events, intake, orders
+from homie_ota.store import deployments, devices, events, intake, orders, verifying
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
+
+NO_SOAK = Terms(soak=0.0, intervals=0, wakes=0)
+"""The first `ready` with the target is the end: what comes after it is looked at in test_verification.py."""
 
 SUCCEEDED, FAILED = DeploymentState.SUCCEEDED, DeploymentState.FAILED
 
@@ -26,8 +32,14 @@ class Engine:
     """What a test drives; `sent` are the messages that left through the dispatch, in order."""
 
     def __init__(
-        self, folder: Path, broker: Broker, bases: Sequence[str] = ("homie/", "devices/"), speed: float = 1.0
+        self,
+        folder: Path,
+        broker: Broker,
+        bases: Sequence[str] = ("homie/", "devices/"),
+        speed: float = 1.0,
+        soak: Terms = NO_SOAK,
     ) -> None:
+        verifying.use_terms(soak, Thresholds())
         folder.mkdir(parents=True, exist_ok=True)
         began = time.time()
         self.clock: Callable[[], float] = lambda: began + (time.time() - began) * speed
@@ -51,7 +63,7 @@ class Engine:
             self.images,
             self.bus,
             Sender(self._deliver, lambda: self.session.connected and self.ingest.reread.settled),
-            Terms(parallel=3, public_url="http://127.0.0.1:9", url_lifetime=60),
+            DispatchTerms(parallel=3, public_url="http://127.0.0.1:9", url_lifetime=60),
             clock=self.clock,
         )
         self._tasks: list[asyncio.Task[Any]] = []

@@ -29,6 +29,7 @@ OFFERED = deployment(DeploymentState.OFFERED)
 TRANSFERRING = deployment(DeploymentState.TRANSFERRING, 400)
 COMPLETE = deployment(DeploymentState.TRANSFERRING, 980)
 REBOOTING = deployment(DeploymentState.REBOOTING, 1000)
+VERIFYING = deployment(DeploymentState.VERIFYING, 1000)
 
 
 def announce(md5: str, version: str = "2.0.0", *, live: bool = True, at: float = 120.0) -> AnnounceNews:
@@ -51,6 +52,8 @@ def event_of(proof: Proof | None) -> Event | None:
         (announce(THIRD), REBOOTING, Event.CONFIRM, None),
         (announce(THIRD), COMPLETE, Event.CONFIRM, None),
         (announce(THIRD), OFFERED, Event.STRAY, "came-back-other"),
+        (announce(OLD, "1.0.0"), VERIFYING, Event.REFUTE, "went-back"),
+        (announce(THIRD, "1.9.0"), VERIFYING, Event.STRAY, "came-back-other"),
     ],
 )
 def test_an_announce_after_the_reconnect_confirms_or_refutes(
@@ -60,6 +63,25 @@ def test_an_announce_after_the_reconnect_confirms_or_refutes(
     assert event_of(proof) is event
     assert proof is not None
     assert (proof.reason.code if proof.reason else None) == code
+
+
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("not-back", Event.CONFIRM),
+        ("came-back-old", Event.CONFIRM),
+        ("left", Event.CONFIRM),
+        ("restarting", None),
+        ("worse-heap", None),
+        ("went-back", None),
+        ("same-image", None),
+    ],
+)
+def test_a_late_announce_of_the_target_wins_unless_the_device_ran_it_and_was_not_well(
+    code: str, event: Event | None
+) -> None:
+    failed = replace(deployment(DeploymentState.FAILED, 1000), code=code)
+    assert event_of(weigh(announce(NEW), failed, TARGET, Way.MQTT)) is event
 
 
 def test_a_rewritten_flash_mode_is_a_success_with_a_note() -> None:
@@ -126,7 +148,7 @@ def test_the_progress_of_another_image_is_not_ours() -> None:
         (State.LOST, True, OFFERED, Way.HTTP, None),
         (State.LOST, True, TRANSFERRING, Way.HTTP, Event.LEAVE),
         (State.READY, True, TRANSFERRING, Way.MQTT, None),
-        (State.READY, True, replace(REBOOTING, state=DeploymentState.VERIFYING), Way.MQTT, Event.HEAL),
+        (State.READY, True, VERIFYING, Way.MQTT, None),  # the soak looks at that
     ],
 )
 def test_leaving_and_getting_ready_move_what_they_can(

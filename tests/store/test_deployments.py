@@ -12,7 +12,8 @@ from homie_ota.model import Address, Deployment, DeploymentState, Firmware, OtaE
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
 from homie_ota.rollout.reasons import CANCELLED, NOT_BACK, NOT_SENT, Reason
-from homie_ota.store import deployments, devices, events, needed, news, orders, waiting
+from homie_ota.rollout.soak import Terms
+from homie_ota.store import deployments, devices, events, needed, news, orders, verifying, waiting
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
@@ -24,8 +25,14 @@ LAMP = Firmware("f" * 64, NEW, "lamp", "2.0.0", "lamp-2.0.0.bin", 1000, chip="es
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
-    """A connection inside a transaction, on a database with one ready device (1) and one image."""
+def connection(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connection]:
+    """A connection inside a transaction, on a database with one ready device (1) and one image.
+
+    The first `ready` with the target is enough here; soaks are in test_verifying.py.
+    """
+    monkeypatch.setitem(verifying.SETTINGS, "terms", Terms(soak=0.0, intervals=0, wakes=0))
     is_sqlite = request.param == "sqlite"
     address = str(tmp_path / "x.sqlite3") if is_sqlite else request.getfixturevalue("postgres")
     database = Database(address.replace("+psycopg", ""))

@@ -13,7 +13,7 @@ import pytest
 
 from homie_ota.model import Deployment, DeploymentState, Firmware
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, devices, events
+from homie_ota.store import deployments, devices, events, image_tokens
 from web.world import ESP, Server, World
 
 NEWER = "c631f278=awesome-light=1.0.0=1.1.0"
@@ -290,7 +290,7 @@ def one_device_address(world: World, *, lifetime: float = 60.0) -> tuple[str, Fi
 
 def token_path(world: World, attempt: Deployment, *, lifetime: float = 60.0) -> str:
     now = time.time()
-    word = world.write(lambda c: deployments.image_token(c, attempt, now=now, lifetime=lifetime))
+    word = world.write(lambda c: image_tokens.make(c, attempt, now=now, lifetime=lifetime))
     return f"/ota/i/{word}"
 
 

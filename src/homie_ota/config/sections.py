@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from homie_ota.config.values import BasePath, BaseTopics, Bytes, Seconds, Texts, WebAddress
+from homie_ota.config.values import BasePath, BaseTopics, Bytes, Seconds, SecondsOrNone, Texts, WebAddress
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A port to listen on; 0 lets the system choose one."""
@@ -149,13 +149,25 @@ class OtaSettings(_Section):
 
 
 class RolloutSettings(_Section):
-    """How many devices are updated at once, and the deadlines: seconds without news in each state."""
+    """How many devices are updated at once, how long they are looked at afterwards, and the deadlines.
+
+    `offered` … `verifying`: seconds without news in each state; for transfers and reboots only until more is known of a
+    device, then between floor and ceiling. `soak` and the keys after it: when a device that came back counts as healthy
+    (`rollout/soak.py`); `heap_margin` is a share, `signal_margin` points of its percent (`health.py`).
+    """
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = 1
     offered: Seconds = 90.0
     transferring: Seconds = 120.0
     rebooting: Seconds = 240.0
     verifying: Seconds = 180.0
+    deadline_floor: Seconds = 60.0
+    deadline_ceiling: Seconds = 900.0
+    soak: SecondsOrNone = 120.0
+    soak_intervals: Annotated[int, Field(ge=0, le=100)] = 3
+    soak_wakes: Annotated[int, Field(ge=0, le=100)] = 3
+    heap_margin: Annotated[float, Field(gt=0, le=1)] = 0.2
+    signal_margin: Annotated[float, Field(gt=0, le=100)] = 20.0
 
 
 class AuthSettings(_Section):

@@ -79,6 +79,7 @@ def _web_address(text: str) -> str:
 
 Bytes = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
+SecondsOrNone = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)]
 BaseTopics = Annotated[Texts, AfterValidator(_topics)]
 BasePath = Annotated[str, AfterValidator(_base_path)]

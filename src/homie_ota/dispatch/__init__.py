@@ -11,11 +11,9 @@ import time
 from collections.abc import Callable
 
 from homie_ota.bus import Bus, Listener
+from homie_ota.dispatch.ending import Ending
 from homie_ota.dispatch.offering import Offering, Sender, Terms
 from homie_ota.errors import HomieOtaError
-from homie_ota.model import Way
-from homie_ota.rollout import proof, reasons
-from homie_ota.rollout.lifecycle import Event
 from homie_ota.store import deployments, waiting
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
@@ -48,6 +46,7 @@ class Dispatch:
         self._database, self._bus = database, bus
         self._sender, self._terms, self._clock = sender, terms, clock
         self._offering = Offering(database, images, bus, sender, terms, clock)
+        self._ending = Ending(database, bus, sender.is_open, clock)
 
     async def run(self) -> None:
         """Work until cancelled; woken by the bus, by the next deadline, or every few seconds."""
@@ -62,19 +61,12 @@ class Dispatch:
 
     async def step(self) -> float:
         """Do what is due; returns the seconds until the next look."""
-        await self._end_overdue()
+        await self._ending.run()
         if self._sender.is_open():
             while await self._offer_next():
                 pass
         deadline = await self._database.read(deployments.next_deadline)
         return TICK if deadline is None else min(TICK, max(0.05, deadline - self._clock()))
-
-    async def _end_overdue(self) -> None:
-        now = self._clock()
-        for late in await self._database.read(lambda connection: deployments.overdue(connection, now)):
-            way = Way(str(late.before.get("way", Way.MQTT)))
-            reason = reasons.expired(late.state, way, complete=proof.is_complete(late))
-            await self._offering.advance(late, Event.EXPIRE, reason)
 
     async def _offer_next(self) -> bool:
         """Offer one deployment; False when none can be offered now."""

@@ -18,7 +18,7 @@ from homie_ota.mqtt import NotSent
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import deployments, orders
+from homie_ota.store import deployments, image_tokens, orders
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.waiting import Ready
@@ -120,7 +120,7 @@ class Offering:
     async def _image_url(self, offered: Deployment) -> str:
         now, lifetime = self._clock(), self._terms.url_lifetime
         word = await self._database.write(
-            lambda connection: deployments.image_token(connection, offered, now=now, lifetime=lifetime),
+            lambda connection: image_tokens.make(connection, offered, now=now, lifetime=lifetime),
             urgent=True,
         )
         return f"{self._terms.public_url.rstrip('/')}/ota/i/{word}"

@@ -6,6 +6,7 @@ repeated messages are normal on MQTT.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from homie_ota.model import ACTIVE, DeploymentState, Outcome
@@ -24,7 +25,8 @@ class Event(StrEnum):
     CONFIRM = "confirm"  # after a reconnect it announces the target
     REFUTE = "refute"  # after a reconnect it announces what it ran before
     STRAY = "stray"  # after a reconnect it announces a third image
-    HEAL = "heal"  # it runs the target and is ready
+    HEAL = "heal"  # it runs the target and stayed well for its soak
+    HARM = "harm"  # it runs the target and is not well
     REFUSE = "refuse"  # it says no
     BREAK = "break"  # the offer could not leave us
     EXPIRE = "expire"  # no news for longer than the state allows
@@ -65,10 +67,15 @@ TRANSITIONS: dict[tuple[DeploymentState, Event], DeploymentState] = {
     (S.REBOOTING, Event.STRAY): S.FAILED,
     (S.REBOOTING, Event.EXPIRE): S.FAILED,
     (S.VERIFYING, Event.HEAL): S.SUCCEEDED,
+    (S.VERIFYING, Event.HARM): S.FAILED,
     (S.VERIFYING, Event.REFUTE): S.FAILED,
     (S.VERIFYING, Event.STRAY): S.FAILED,
     (S.VERIFYING, Event.EXPIRE): S.FAILED,
-    (S.FAILED, Event.CONFIRM): S.SUCCEEDED,  # late, and still a success
+    (S.FAILED, Event.CONFIRM): S.VERIFYING,  # late, and looked at like any other (docs/adr/0017)
+    (
+        S.FAILED,
+        Event.HEAL,
+    ): S.SUCCEEDED,  # late, and another image waits already: nobody will look at this one
 }
 
 WAITS_FOR_NEWS = ACTIVE - {S.QUEUED}
@@ -80,7 +87,7 @@ def advance(state: DeploymentState, event: Event) -> DeploymentState | None:
     return TRANSITIONS.get((state, event))
 
 
-def deadline(state: DeploymentState, now: float, limits: dict[str, float]) -> float | None:
+def deadline(state: DeploymentState, now: float, limits: Mapping[str, float]) -> float | None:
     """When `state` has gone too long without news; `limits` are seconds by state name, None where none applies."""
     return now + limits[state] if state in WAITS_FOR_NEWS else None
 

@@ -75,7 +75,7 @@ _STATUS_EVENTS = {
 
 def weigh(news: News, deployment: Deployment, target: Firmware, way: Way) -> Proof | None:
     """What this news does to this deployment of `target`; None when it proves nothing."""
-    if news.at < (deployment.offered_at or 0.0):
+    if news.at < (deployment.offered_at or 0.0) or _is_settled(deployment):
         return None
     if isinstance(news, StatusNews):
         return _weigh_status(news, deployment)
@@ -84,6 +84,11 @@ def weigh(news: News, deployment: Deployment, target: Firmware, way: Way) -> Pro
     if isinstance(news, StatsNews):
         return None  # `verification` looks at them
     return _weigh_state(news, deployment, way)
+
+
+def _is_settled(deployment: Deployment) -> bool:
+    """Whether it failed in a way that no later announce undoes."""
+    return deployment.state is DeploymentState.FAILED and deployment.code in reasons.FINAL
 
 
 def is_complete(deployment: Deployment) -> bool:
@@ -127,15 +132,15 @@ def _weigh_announce(news: AnnounceNews, deployment: Deployment, target: Firmware
 def _refuted(news: AnnounceNews, deployment: Deployment, way: Way) -> Proof | None:
     if not news.live:
         return None
+    if deployment.state is DeploymentState.VERIFYING:
+        return Proof(Event.REFUTE, reasons.WENT_BACK)
     took = news.at - (deployment.offered_at or news.at)
     complete = is_complete(deployment)
     return Proof(Event.REFUTE, reasons.came_back_old(deployment.state, way, complete=complete, took=took))
 
 
 def _weigh_state(news: StateNews, deployment: Deployment, way: Way) -> Proof | None:
-    if news.state in AWAKE:
-        return Proof(Event.HEAL) if deployment.state is DeploymentState.VERIFYING else None
-    if not news.live or news.state is State.UNKNOWN:
+    if news.state in AWAKE or not news.live or news.state is State.UNKNOWN:
         return None
     # A 1.5 device leaves MQTT to fetch its image: that it went says nothing until it asks or comes back.
     if way is Way.HTTP and deployment.state is DeploymentState.OFFERED:

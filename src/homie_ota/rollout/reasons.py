@@ -111,6 +111,53 @@ NOT_READY = Reason(
     True,
 )
 
+RESTARTING = Reason(
+    "restarting",
+    "The device came back with the new firmware and restarts again and again. Look at its power supply and at what the "
+    "new firmware does after its start.",
+    True,
+)
+SILENT = Reason(
+    "silent",
+    "The device is ready with the new firmware, but tells no statistics any more, as it did before. It may hang, or an "
+    "update that was cut off before holds it up: restart it; if it stays silent, go back to what it ran before.",
+    True,
+)
+LEFT = Reason(
+    "left",
+    "The device came back with the new firmware, went away again and has not returned. Look at its power and Wi-Fi; if "
+    "it comes back with the new firmware and stays, this will be shown as a late success.",
+    True,
+)
+WENT_BACK = Reason(
+    "went-back",
+    "The device came up with the new firmware and then went back to the old one by itself: it was rolled back, or "
+    "somebody else flashed it. Do not send the same image again before you know why.",
+    True,
+)
+HARMS = {"restarting": RESTARTING, "silent": SILENT, "left": LEFT}
+"""What the soak found (`soak.Found`) → the reason, where it is harm."""
+
+WORSE = {
+    "worse-heap": "It has less free memory; look for what the new firmware keeps or loses.",
+    "worse-signal": "Its radio is weaker; look at its place and antenna, and at the Wi-Fi settings of the firmware.",
+    "node-missing": "If the node was left out on purpose, give the firmware another name, and it will only be said.",
+}
+"""What `health` found worse → what to do."""
+
+UNTESTED = Reason("booted", "", False)
+"""No soak was asked for: that it came back ready with the target is all that is known."""
+
+LATE = Reason(
+    "late",
+    "The device came back with the new firmware after all, when it had been given up and another image was waiting for "
+    "it; its health was not looked at.",
+    False,
+)
+
+FINAL = frozenset({RESTARTING.code, SILENT.code, WENT_BACK.code, *WORSE, REFUSALS[OtaEvent.SAME].code})
+"""Failures that no later announce of the target undoes: it ran the target and was not well, or ran it before."""
+
 _EXPIRED: dict[DeploymentState, Reason] = {
     DeploymentState.OFFERED: Reason(
         "no-answer",
@@ -190,6 +237,26 @@ def came_back_other(name: str, version: str) -> Reason:
         "image. Somebody else may have flashed it.",
         True,
     )
+
+
+def worse(code: str, finding: str) -> Reason:
+    """The reason when the device is worse off than before, and than its siblings; `code` is one of WORSE."""
+    return Reason(code, f"The device runs the new firmware and is worse off: {finding}. {WORSE[code]}", True)
+
+
+def verified(seconds: float, restarts: int, compared: str) -> Reason:
+    """The words of a success after a whole soak of so many seconds; `compared` are the findings of `health`."""
+    first = f"Healthy for {_span(seconds)} without a restart" + (" since its last one" if restarts else "")
+    return Reason("verified", f"{first}{': ' if compared else ''}{compared}.", False)
+
+
+def booted(why: str) -> Reason:
+    """The words of a success whose health nobody knows."""
+    return Reason("booted", f"It runs the new firmware and is ready; its health is not known: {why}.", False)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 REWRITTEN = (

@@ -29,7 +29,8 @@ from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session
 from homie_ota.service.known import known_secrets
 from homie_ota.service.places import choose_broker, listen, own_address
-from homie_ota.store import accounts, adoption, deployments, retention
+from homie_ota.service.terms import hand_over
+from homie_ota.store import accounts, adoption, retention
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
@@ -79,7 +80,7 @@ class Service:
 
     async def _open_store(self) -> None:
         await asyncio.to_thread(self.database.migrate)
-        deployments.use_limits(self.settings.limits)
+        hand_over(self.settings)
         auth = self.settings.auth
         if auth.mode == "password" and not auth.user and not auth.open_to_private:
             self.first_password = await self.database.write(

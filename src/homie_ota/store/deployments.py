@@ -7,7 +7,6 @@ Rule: a state changes in `advance` and nowhere else, from the state that the cal
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,12 +15,12 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
 from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
-from homie_ota.rollout import lifecycle
+from homie_ota.rollout import lifecycle, moves, proof
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
-from homie_ota.store import events, lease, memberships, turns
-from homie_ota.store.database import changed_one, upsert
-from homie_ota.store.tables import deployment, ota_token
+from homie_ota.store import events, lease, memberships, pace, snapshots, turns
+from homie_ota.store.database import changed_one
+from homie_ota.store.tables import deployment
 
 LIMITS: dict[str, float] = {"offered": 90.0, "transferring": 120.0, "rebooting": 240.0, "verifying": 180.0}
 """Seconds without news before a state ends, by state; settings may change them (`use_limits`)."""
@@ -78,14 +77,21 @@ def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int,
     That is the active one that was offered, or the latest failed one as long as no other image was offered since: a
     late success still wins.
     """
+    return offered_last(connection, device_pks, [*ACTIVE, DeploymentState.FAILED])
+
+
+def offered_last(
+    connection: Connection, device_pks: Sequence[int], states: Sequence[DeploymentState]
+) -> dict[int, Deployment]:
+    """For each of these devices the deployment that was offered last, where it is in one of these states."""
     later = deployment.alias("later")
     offered_later = sa.exists().where(
         later.c.device_pk == deployment.c.device_pk,
         later.c.id > deployment.c.id,
         later.c.offered_at.is_not(None),
     )
-    is_open = deployment.c.state.in_([*ACTIVE, DeploymentState.FAILED]) & deployment.c.offered_at.is_not(None)
-    found = _of_devices(connection, device_pks, is_open & ~offered_later)
+    is_such = deployment.c.state.in_([each.value for each in states]) & deployment.c.offered_at.is_not(None)
+    found = _of_devices(connection, device_pks, is_such & ~offered_later) if device_pks else ()
     return {each.device_pk: each for each in found}
 
 
@@ -176,29 +182,32 @@ def advance(
     note: str = "",
     actor: str = "",
     after: dict[str, object] | None = None,
+    soak: dict[str, object] | None = None,
     token: int | None = None,
 ) -> Deployment | None:
     """Move `before` as the table says; None when the event means nothing in its state or somebody else moved it first.
 
-    `done` are the bytes that the device has; `reason` belongs to a move that ends it, `note` to any. With the `token`
-    of a lease it moves only while that lease is held.
+    `done` are the bytes that the device has; `reason` belongs to a move that ends it, `note` to any; `after` and `soak`
+    are stored as they are. With the `token` of a lease it moves only while that lease is held.
     """
     state = lifecycle.advance(before.state, event)
     if state is None:
         return None
-    changes = _changes(before, state, event, now, reason, note)
-    if done is not None:
-        changes["bytes_done"] = done
-    if after is not None:
-        changes["after"] = after
+    limits = pace.limits(connection, before, LIMITS)
+    changes = moves.changes(before, state, event, now=now, reason=reason, note=note, limits=limits)
+    given = {"bytes_done": done, "after": after, "soak": soak}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    if event is Event.OFFER:
+        # It may have waited for days: what counts is what the device runs now.
+        changes["before"], changes["previous_sha256"] = snapshots.at_offer(connection, before.device_pk)
     unmoved = (deployment.c.id == before.id) & (deployment.c.state == before.state.value)
     if token is not None:
         changes["lease_token"] = token
         unmoved &= lease.holds(token)
     if not changed_one(connection.execute(deployment.update().where(unmoved).values(**changes))):
         return None
-    data = {"event": event.value, "from": before.state.value, "state": state.value}
-    data |= {"reason": changes["reason"]} if changes.get("reason") else {}
+    data: dict[str, object] = {"event": event.value, "from": before.state.value, "state": state.value}
+    data |= {"reason": changes["reason"]} if changes["reason"] and changes["reason"] != before.reason else {}
     data |= {"code": reason.code} if reason else {}
     events.add(
         connection,
@@ -209,39 +218,19 @@ def advance(
         actor=actor,
         data=data,
     )
+    whole = event is Event.FLASH or proof.is_complete(before)
+    pace.note(connection, before, state, now=now, whole=whole)
     moved = get(connection, before.id)
     if moved is not None:
         memberships.note(connection, moved)
     return moved
 
 
-def _changes(
-    before: Deployment, state: DeploymentState, event: Event, now: float, reason: Reason | None, note: str
-) -> dict[str, Any]:
-    changes: dict[str, Any] = {
-        "state": state.value,
-        "state_since": now,
-        "deadline": lifecycle.deadline(state, now, LIMITS),
-    }
-    if event is Event.OFFER:
-        changes["offered_at"] = now
-    if state is DeploymentState.FAILED and reason:
-        changes |= {"reason": reason.text, "harmful": reason.harmful}
-    elif state is DeploymentState.SUCCEEDED:
-        changes |= {"reason": note or ("" if before.state is DeploymentState.FAILED else before.reason)}
-        changes |= {"harmful": None, "late": before.state is DeploymentState.FAILED}
-    elif reason or note:
-        changes["reason"] = reason.text if reason else note
-    changes["code"] = reason.code if reason else ""
-    changes["outcome"] = lifecycle.outcome(state, changes["code"], harmful=bool(changes.get("harmful")))
-    return changes
-
-
-def progress(connection: Connection, number: int, *, done: int, now: float) -> None:
+def progress(connection: Connection, of: Deployment, *, done: int, now: float) -> None:
     """Note how far a transfer is, and that there was news; no move, so no event row."""
-    moving = (deployment.c.id == number) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
-    values = {"bytes_done": done, "deadline": lifecycle.deadline(DeploymentState.TRANSFERRING, now, LIMITS)}
-    connection.execute(deployment.update().where(moving).values(**values))
+    moving = (deployment.c.id == of.id) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
+    deadline = now + pace.limits(connection, of, LIMITS)[DeploymentState.TRANSFERRING]
+    connection.execute(deployment.update().where(moving).values(bytes_done=done, deadline=deadline))
 
 
 def claim_image(connection: Connection, number: int, *, now: float, token: int | None = None) -> bool:
@@ -279,19 +268,3 @@ def cancel(connection: Connection, number: int, *, by: str, now: float) -> Deplo
             "Only queued deployments can be cancelled."
         )
     return moved
-
-
-def image_token(connection: Connection, of: Deployment, *, now: float, lifetime: float) -> str:
-    """A word that lets one device fetch one image for `lifetime` seconds."""
-    word = secrets.token_urlsafe(24)
-    row = {"token": word, "device_pk": of.device_pk, "sha256": of.sha256, "deployment_id": of.id}
-    connection.execute(ota_token.delete().where(ota_token.c.until < now))
-    upsert(connection, ota_token, [{**row, "until": now + lifetime}], ["token"], ["until"])
-    return word
-
-
-def by_image_token(connection: Connection, word: str, *, now: float) -> Deployment | None:
-    """The deployment whose image this word opens, None when there is none or its time is over."""
-    query = sa.select(ota_token.c.deployment_id).where(ota_token.c.token == word, ota_token.c.until >= now)
-    number = connection.execute(query).scalar()
-    return get(connection, number) if number is not None else None

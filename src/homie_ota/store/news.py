@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, State, Way
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.rollout.proof import AnnounceNews, News, Proof, weigh
-from homie_ota.store import deployments
+from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, weigh
+from homie_ota.store import aftercare, deployments, verifying
 from homie_ota.store import firmware as firmwares
 
 
@@ -41,6 +41,7 @@ def apply(
     announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
     for queued in deployments.queued_of(connection, list(announced)):
         moved += _settle(connection, queued, announced[queued.device_pk])
+    aftercare.note(connection, {pk: each for pk, each in news.items() if pk not in found})
     return moved
 
 
@@ -50,19 +51,54 @@ def _apply_to(
     way = Way(str(deployment.before.get("way", Way.MQTT)))
     moved: list[Deployment] = []
     for each in news:
+        left_at = deployment.state_since
         proof = weigh(each, deployment, target, way)
-        if proof is None:
-            continue
-        after = _move(connection, deployment, proof, each)
-        if after is None:
-            continue
-        moved.append(after)
-        left_at, deployment = deployment.state_since, after
-        if proof.event is Event.CONFIRM and _is_ready_already(each, presence, left_at):
-            healed = _move(connection, deployment, Proof(Event.HEAL), each)
-            deployment = healed or deployment
-            moved += [healed] if healed else []
+        if proof is None or not _means_something(proof, deployment):
+            moved += _verify(connection, deployment, each)
+        elif proof.event is Event.CONFIRM:
+            moved += _confirm(connection, deployment, proof, each)
+            if _is_ready_already(each, presence, left_at):
+                moved += _verify(connection, _latest(moved, deployment), _ready(each))
+        else:
+            moved += _moved(_move(connection, deployment, proof, each))
+        deployment = _latest(moved, deployment)
     return moved
+
+
+def _means_something(proof: Proof, deployment: Deployment) -> bool:
+    """A device that is being verified announces the target at every connect: that proves nothing more."""
+    return not (proof.event is Event.CONFIRM and deployment.state is DeploymentState.VERIFYING)
+
+
+def _verify(connection: Connection, deployment: Deployment, news: News) -> list[Deployment]:
+    if deployment.state is not DeploymentState.VERIFYING:
+        return []
+    return _moved(verifying.heard(connection, deployment, news))
+
+
+def _confirm(connection: Connection, deployment: Deployment, proof: Proof, news: News) -> list[Deployment]:
+    """It runs the target: its soak begins, however late that is."""
+    moved: list[Deployment] = []
+    if deployment.state is DeploymentState.FAILED:
+        waiting = deployments.active_of(connection, deployment.device_pk)
+        if waiting is not None and waiting.sha256 != deployment.sha256:
+            return _moved(_move(connection, deployment, Proof(Event.HEAL, reasons.LATE, proof.note), news))
+        if waiting is not None:  # nothing is left to do for the next attempt
+            moved += _moved(
+                deployments.advance(connection, waiting, Event.SETTLE, now=news.at, reason=reasons.RUNS_IT)
+            )
+    confirmed = _move(connection, deployment, proof, news)
+    if confirmed is not None:
+        moved.append(verifying.begin(connection, confirmed, at=news.at) or confirmed)
+    return moved
+
+
+def _latest(moved: Iterable[Deployment], deployment: Deployment) -> Deployment:
+    return next((each for each in reversed(list(moved)) if each.id == deployment.id), deployment)
+
+
+def _moved(found: Deployment | None) -> list[Deployment]:
+    return [found] if found is not None else []
 
 
 def _is_ready_already(news: News, presence: Presence, left_at: float) -> bool:
@@ -72,10 +108,15 @@ def _is_ready_already(news: News, presence: Presence, left_at: float) -> bool:
     return presence.state in AWAKE and (retained or is_back)
 
 
+def _ready(news: News) -> News:
+    live = isinstance(news, AnnounceNews) and news.live
+    return StateNews(news.at, State.READY, live)
+
+
 def _move(connection: Connection, deployment: Deployment, proof: Proof, news: News) -> Deployment | None:
     moving = deployment.state is DeploymentState.TRANSFERRING
     if proof.event is Event.PROGRESS and moving and proof.done is not None:
-        deployments.progress(connection, deployment.id, done=proof.done, now=news.at)
+        deployments.progress(connection, deployment, done=proof.done, now=news.at)
         return deployments.get(connection, deployment.id)
     after: dict[str, object] | None = None
     if isinstance(news, AnnounceNews):
@@ -101,5 +142,6 @@ def _settle(connection: Connection, queued: Deployment, announced: AnnounceNews)
     target = firmwares.get(connection, queued.sha256)
     if target is None or announced.md5 != target.md5:
         return []
-    after = deployments.advance(connection, queued, Event.SETTLE, now=announced.at, reason=reasons.RUNS_IT)
-    return [after] if after else []
+    return _moved(
+        deployments.advance(connection, queued, Event.SETTLE, now=announced.at, reason=reasons.RUNS_IT)
+    )

@@ -17,7 +17,7 @@ from homie_ota.esp import request as esp
 from homie_ota.esp.request import UpdateRequest
 from homie_ota.model import Deployment, DeploymentState, Firmware
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, events
+from homie_ota.store import deployments, events, image_tokens
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web import asked, transfer
@@ -154,7 +154,7 @@ class Endpoint:
 
 def _open(conn: Connection, word: str, now: float) -> tuple[Deployment, Firmware] | None:
     """What a one-device address opens, as long as its attempt waits for the device."""
-    attempt = deployments.by_image_token(conn, word, now=now)
+    attempt = image_tokens.find(conn, word, now=now)
     firmware = firmwares.get(conn, attempt.sha256) if attempt else None
     if attempt is None or firmware is None or attempt.state not in asked.WAITS_FOR_REQUEST:
         return None

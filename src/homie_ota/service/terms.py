@@ -1,0 +1,23 @@
+"""What the settings ask of deployments: deadlines, the soak after an update, and what counts as worse.
+
+Rule: handed over once, at start; the rooms below get plain values and know no settings.
+"""
+
+from __future__ import annotations
+
+from homie_ota.config import Settings
+from homie_ota.health import Thresholds
+from homie_ota.rollout.deadlines import Bounds
+from homie_ota.rollout.soak import Terms
+from homie_ota.store import deployments, pace, verifying
+
+
+def hand_over(settings: Settings) -> None:
+    """Hand the settings of `[rollout]` to the rooms that need them."""
+    wanted = settings.rollout
+    deployments.use_limits(settings.limits)
+    pace.use_bounds(Bounds(floor=wanted.deadline_floor, ceiling=wanted.deadline_ceiling))
+    verifying.use_terms(
+        Terms(soak=wanted.soak, intervals=wanted.soak_intervals, wakes=wanted.soak_wakes),
+        Thresholds(heap=wanted.heap_margin, signal=wanted.signal_margin),
+    )

@@ -1,0 +1,95 @@
+"""How fast a device was: its reboots and transfers, learned from deployments, and the deadlines that follow.
+
+Rule: what was measured is kept as the last few values under `reboot_seconds` and `bytes_per_second`, with where it
+comes from, like everything that is learned of a device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import Deployment, DeploymentState
+from homie_ota.rollout import deadlines
+from homie_ota.rollout.deadlines import Bounds, Past
+from homie_ota.store.database import upsert
+from homie_ota.store.tables import event, learned
+
+REBOOT, RATE = "reboot_seconds", "bytes_per_second"
+
+BOUNDS: dict[str, Bounds] = {"deadlines": Bounds()}
+"""The settings' floor and ceiling (`use_bounds`)."""
+
+S = DeploymentState
+
+
+def use_bounds(bounds: Bounds) -> None:
+    """Take floor and ceiling from the settings; called once, at start."""
+    BOUNDS["deadlines"] = bounds
+
+
+def past(connection: Connection, device_pk: int) -> Past:
+    """What was measured of a device."""
+    query = sa.select(learned.c.fact, learned.c.value).where(
+        learned.c.device_pk == device_pk, learned.c.fact.in_([REBOOT, RATE])
+    )
+    told = {fact: _numbers(value) for fact, value in connection.execute(query)}
+    return Past(reboots=told.get(REBOOT, ()), rates=told.get(RATE, ()))
+
+
+def limits(connection: Connection, of: Deployment, usual: Mapping[str, float]) -> dict[str, float]:
+    """Seconds without news by state for this deployment; `usual` where nothing was learned."""
+    return deadlines.limits(past(connection, of.device_pk), of.bytes_total, usual, BOUNDS["deadlines"])
+
+
+def note(
+    connection: Connection, before: Deployment, state: DeploymentState, *, now: float, whole: bool
+) -> None:
+    """Learn from a move of `before` to `state`: how long a reboot took, how fast a `whole` image went over."""
+    if before.state is S.TRANSFERRING and state is S.REBOOTING and whole and before.bytes_total:
+        took = now - before.state_since
+        if took > 0:
+            _learn(connection, before, RATE, before.bytes_total / took, now)
+    if state is S.VERIFYING:
+        began = _rebooting_since(connection, before)
+        if began is not None and now > began:
+            _learn(connection, before, REBOOT, now - began, now)
+
+
+def _rebooting_since(connection: Connection, before: Deployment) -> float | None:
+    """When it began to reboot; of one that comes late its history knows."""
+    if before.state is not S.FAILED:
+        return before.state_since if before.state is S.REBOOTING else None
+    query = sa.select(sa.func.max(event.c.at)).where(
+        event.c.deployment_id == before.id, event.c.data["state"].as_string() == S.REBOOTING.value
+    )
+    return connection.execute(query).scalar()
+
+
+def _learn(connection: Connection, of: Deployment, fact: str, measured: float, now: float) -> None:
+    known = past(connection, of.device_pk)
+    kept = deadlines.joined(known.reboots if fact == REBOOT else known.rates, measured)
+    row = {
+        "device_pk": of.device_pk,
+        "fact": fact,
+        "value": " ".join(f"{each:.1f}" for each in kept),
+        "evidence": f"its last {len(kept)} deployments, the newest is {of.id}",
+        "at": now,
+    }
+    upsert(connection, learned, [row], ["device_pk", "fact"], ["value", "evidence", "at"])
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """The numbers in a learned value; what is none, or cannot be, is left out."""
+    found = []
+    for word in text.split():
+        try:
+            number = float(word)
+        except ValueError:
+            continue
+        if math.isfinite(number) and number > 0:
+            found.append(number)
+    return tuple(found)
