@@ -15,23 +15,16 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import Deployment, DeploymentState, Outcome, Purpose
 from homie_ota.rollout import attempts
 from homie_ota.rollout.attempts import Budget, Followed, Past, Quarantine, Retry
-from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import RolloutState
-from homie_ota.rollout.reasons import Reason
-from homie_ota.store import deployments, devices, events, orders, quarantine, rollouts
+from homie_ota.store import deployments, devices, orders, quarantine, rollouts
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import changed_one
+from homie_ota.store.giving_way import BY, NEVER
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import deployment, event
 
 BUDGET: dict[str, Budget] = {"budget": Budget()}
 """What the settings allow (`use_budget`)."""
-
-BY = "retry"
-"""Who made an attempt that nobody ordered."""
-
-NEVER = 1e18
-"""A moment that does not come: it waits for something else than time."""
 
 CURE = "cure"
 """The kind of the event that says that a device was told to restart."""
@@ -175,33 +168,3 @@ def _again(connection: Connection, failed: Deployment, step: Retry, now: float) 
     extra = {"fresh_after": fresh, "alone": step.alone, "code": failed.code}
     connection.execute(deployment.update().where(deployment.c.id == made.id).values(**extra))
     return deployments.get(connection, made.id)
-
-
-# --- Orders of people -----------------------------------------------------------------------------------------------
-
-
-def take_over(
-    connection: Connection, *, device_pk: int, sha256: str, by: str, now: float, override: str
-) -> Deployment | None:
-    """What a person orders while an attempt of ours waits: the same image goes out now, for another one ours gives way.
-
-    The attempt, when it was the same image; None when a new one has to be made.
-    """
-    waiting = deployments.active_of(connection, device_pk)
-    if waiting is None or waiting.created_by != BY or waiting.state is not DeploymentState.QUEUED:
-        return None
-    if waiting.rollout_id is not None:
-        return None
-    if waiting.sha256 != sha256:
-        deployments.advance(connection, waiting, Event.CANCEL, now=now, reason=GAVE_WAY, actor=by)
-        return None
-    values = {"not_before": None, "fresh_after": None, "created_by": by[:64], "override": override}
-    connection.execute(deployment.update().where(deployment.c.id == waiting.id).values(**values))
-    data = {"state": waiting.state.value, "sha256": sha256, "override": override}
-    events.add(
-        connection, "deployment", at=now, device_pk=device_pk, deployment_id=waiting.id, actor=by, data=data
-    )
-    return deployments.get(connection, waiting.id)
-
-
-GAVE_WAY = Reason("gave-way", "Another image was ordered for the device.", False)

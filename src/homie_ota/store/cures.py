@@ -15,6 +15,7 @@ from homie_ota.model import AWAKE, Address, Publish
 from homie_ota.rollout.attempts import Followed
 from homie_ota.store import attempts, events, lease
 from homie_ota.store.database import changed_one
+from homie_ota.store.giving_way import NEVER
 from homie_ota.store.tables import deployment, device
 
 
@@ -80,4 +81,4 @@ def put_back(connection: Connection, cure: Cure) -> None:
     """It did not leave us: it is due again."""
     mine = (deployment.c.id == cure.deployment_id) & (deployment.c.followed == Followed.CURED.value)
     connection.execute(deployment.update().where(mine).values(followed=Followed.CURE.value))
-    _let_go(connection, cure, attempts.NEVER)
+    _let_go(connection, cure, NEVER)

@@ -17,7 +17,7 @@ from homie_ota.model import Deployment, Firmware, Way
 from homie_ota.rollout import eligibility
 from homie_ota.rollout.eligibility import Candidate, Verdict
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, devices
+from homie_ota.store import deployments, devices, giving_way
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.tables import device
 from homie_ota.store.tables import firmware as firmware_table
@@ -86,7 +86,10 @@ def order(
     found = verdict(connection, device_pk, firmware, override)
     if not found.allowed:
         raise NotEligible(" ".join(found.reasons))
-    return _insert(connection, device_pk, firmware, by, now, override)
+    taken = giving_way.take_over(
+        connection, device_pk=device_pk, sha256=sha256, by=by, now=now, override=override
+    )
+    return taken or _insert(connection, device_pk, firmware, by, now, override)
 
 
 def _insert(
