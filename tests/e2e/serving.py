@@ -36,8 +36,13 @@ PLAIN: dict[str, Any] = {"trust_env": False, "timeout": PATIENCE, "verify": Fals
 """No proxy, and no certificates: to load them takes longer than a whole request."""
 
 
+NO_SOAK = {"rollout__soak": "0", "rollout__soak_intervals": "0", "rollout__soak_wakes": "0"}
+"""The first `ready` with the target is the end: two minutes are for people, and tests/engine/test_verification.py."""
+
+
 def environment(**settings: str) -> dict[str, str]:
     """The environment of a server: nothing of this machine's own settings, and these (`http__host="…"`)."""
+    settings = NO_SOAK | settings
     ours = ("HOMIE_OTA_", "INIFILE", "LOGFILE")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return plain | {f"HOMIE_OTA_{name.upper()}": value for name, value in settings.items()}

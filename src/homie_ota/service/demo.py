@@ -25,11 +25,13 @@ from homie_ota.simulator.values import OtaServer, Timing
 from homie_ota.store import intake
 
 HOST = "127.0.0.1"
-IMAGE_BYTES, RATE = 400_000, 40_000.0
-"""A transfer of ten seconds: long enough to watch, short enough to wait for."""
+IMAGE_BYTES, RATE = 400_000, 50_000.0
+"""A transfer of eight seconds: long enough to watch, short enough to wait for."""
 
 FAULTS = {"sleeping": 1, "drops": 1}
-TIMING = Timing(reboot=3.0, interval=15.0, awake=20.0, asleep=0.0)
+TIMING = Timing(reboot=2.0, interval=3.0, awake=20.0, asleep=0.0)
+SOAK = 3.0
+"""Seconds that an updated device has to stay well here; at home it is minutes."""
 
 
 async def run_demo(devices: int, port: int, data: Path | None, stop: asyncio.Event) -> int:
@@ -51,7 +53,7 @@ def _overrides(folder: Path, port: int) -> dict[str, dict[str, object]]:
         "http": {"host": HOST, "port": port},
         "storage": {"data_dir": folder},
         "auth": {"mode": "none"},
-        "rollout": {"parallel": 2},
+        "rollout": {"parallel": 2, "soak": SOAK, "soak_intervals": 1, "soak_wakes": 1},
     }
 
 
