@@ -122,6 +122,12 @@ def test_the_gate_is_told_as_an_equation(counts: Tally, now: float, text: str) -
     assert read(GATE, counts, now=now).text == text
 
 
+def test_where_nobody_is_to_be_tried_nothing_is_waited_for() -> None:
+    for counts in (tally(), tally(same=3), tally(skipped=1, withdrawn=1)):
+        found = read(GATE, counts, now=0.0)
+        assert (found.passed, found.text) == (True, "nobody is to be tried")
+
+
 def test_a_short_soak_is_told_in_seconds_and_none_not_at_all() -> None:
     assert "soak 10/60 s" in read(Gate(soak=60), tally(verified=1), now=1010.0).text
     assert "soak" not in read(Gate(soak=0), tally(verified=1)).text
@@ -146,7 +152,7 @@ def test_what_has_passed_meets_all_four_conditions(gate: Gate, counts: Tally, no
     if found.passed:
         assert counts.verified + counts.booted >= gate.verified * counts.counted - 1e-6
         assert counts.harmful <= gate.harmful
-        assert now >= 1000.0 + gate.soak
+        assert now >= 1000.0 + gate.soak or not counts.counted
         assert counts.tried >= min(gate.minimum, counts.counted + counts.absent)
 
 

@@ -83,6 +83,8 @@ def read_gate(
 ) -> GateReading:
     """What the gate of a wave says; `borne`: so many harmful failures a person accepted, and they count no longer."""
     counted = _counted(tally, borne)
+    if not counted and not needed(gate, tally):
+        return _NOBODY
     share = tally.good / counted if counted else 0.0
     since = last_good_at if last_good_at is not None else started_at
     ends_at = (since if since is not None else now) + gate.soak
@@ -103,6 +105,9 @@ def read_gate(
         next_at=ends_at if enough and not soaked else None,
         code=code,
     )
+
+
+_NOBODY = GateReading(True, False, "nobody is to be tried", 0, 0, 0, 0.0, 0.0, None)
 
 
 def needed(gate: Gate, tally: Tally) -> int:
