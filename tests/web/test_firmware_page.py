@@ -43,7 +43,7 @@ def test_every_result_of_a_check_is_a_word(world: World) -> None:
     firmware = world.firmware()
     text = page(world, f"/firmware/{firmware.filename}")
     for result, word in (("verified", "verified"), ("absent", "none stored")):
-        assert f'<td class="check {result}">{word}</td>' in text
+        assert f'<td class="one check {result}">{word}</td>' in text
 
 
 def test_whom_an_image_fits_is_said_and_why_not_the_others(world: World) -> None:
@@ -52,8 +52,17 @@ def test_whom_an_image_fits_is_said_and_why_not_the_others(world: World) -> None
     text = page(world, f"/firmware/{firmware.filename}")
     assert "Fits 2 of 3 devices" in text
     assert "Why not this one" in text
-    assert '<a href="/device/homie~wall">wall</a></td><td>' in text
-    assert "wall is an ESP32" in text
+    assert '<a href="/device/homie~wall">wall</a>' in text
+    assert "<dt>This is an ESP8266 image, but it is an ESP32. Upload the ESP32 build.</dt>" in text
+
+
+def test_devices_with_the_same_reason_are_named_together(world: World) -> None:
+    firmware = world.firmware()
+    for name in ("it", "a.c", "abc", "abc-d"):
+        world.device(name, implementation="esp32")
+    text = page(world, f"/firmware/{firmware.filename}")
+    assert text.count("but it is an ESP32") == 1
+    assert "Why not these 4" in text
 
 
 def test_who_runs_an_image_and_who_may_have_to_go_back_to_it_is_listed(world: World) -> None:
@@ -64,7 +73,7 @@ def test_who_runs_an_image_and_who_may_have_to_go_back_to_it_is_listed(world: Wo
     world.write(lambda conn: conn.execute(deployment.insert().values(**row)))
     text = page(world, f"/firmware/{new.filename}")
     assert "In use by 1 device" in text
-    assert "<td>runs it, ran it well</td>" in text
+    assert "<dt>runs it, ran it well</dt>" in text
     text = page(world, f"/firmware/{old.filename}")
     assert "In use by 0 devices" in text
     assert "ran it before the last update" in text

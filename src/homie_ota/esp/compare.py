@@ -107,9 +107,10 @@ def _of_image(side: Side) -> Iterable[tuple[str, str]]:
 
 
 def _of_flash(image: Firmware, seen: Inspection) -> Iterable[tuple[str, str]]:
-    yield "size", f"{image.flash_size // 1024:,} KB" if image.flash_size else ""
+    kilobytes = image.flash_size // 1024
+    yield "size", f"{kilobytes // 1024} MB" if kilobytes >= 1024 else f"{kilobytes} KB" if kilobytes else ""
     yield "mode", image.flash_mode
-    yield "frequency", seen.flash_frequency
+    yield "frequency", seen.flash_frequency.replace("m", " MHz")
 
 
 def _of_build(side: Side) -> Iterable[tuple[str, str]]:
@@ -130,10 +131,17 @@ def _sized(count: int) -> _Value:
     return _Value(f"{count:,} bytes", count)
 
 
+def library_of(text: str) -> tuple[str, str]:
+    """Whose version a text is, and which: `Arduino core 2.7.4` is (`Arduino core`, `2.7.4`); (text, `yes`) where it
+    does not tell.
+    """
+    known = _LIBRARY.fullmatch(text)
+    return (known[1], known[2]) if known else (text, "yes")
+
+
 def _versions(texts: Iterable[str]) -> Iterator[tuple[str, str, _Value]]:
-    for text in texts:
-        known = _LIBRARY.fullmatch(text)
-        yield "versions", known[1] if known else text, _Value(known[2] if known else "yes")
+    for library, version in map(library_of, texts):
+        yield "versions", library, _Value(version)
 
 
 def _parts(seen: Inspection) -> Iterator[tuple[str, str, _Value]]:

@@ -65,7 +65,8 @@ async def listing(request: Request) -> Response:
 
 def _left_alone(conn: Connection, shell: Shell) -> list[tuple[str, str]]:
     """Files of the directory that are still no firmware, each with the reason."""
-    return [each for each in shell.images.left_alone if firmwares.by_filename(conn, each[0]) is None]
+    still = [each for each in shell.images.left_alone if firmwares.by_filename(conn, each[0]) is None]
+    return [(filename, why.removeprefix(f"{filename}: ")) for filename, why in still]
 
 
 def _number(text: str) -> int | None:
@@ -86,8 +87,10 @@ async def image(request: Request) -> Response:
             "f": found,
             "seen": seen,
             "facts": firmware_views.facts(found, seen),
+            "versions": firmware_views.versions(seen),
             "build": firmware_views.build_facts(seen),
-            "fits": fits.summary(conn, found, now),
+            "fits": (fitting := fits.summary(conn, found, now)),
+            "refusals": firmware_views.refusals(found, fitting.refused),
             "users": firmware_views.users(conn, needs),
             "used": len({each.device_pk for each in needs if each.why in needed.IN_USE}),
             "needs": len({each[2:] for each in needs}),

@@ -5,13 +5,16 @@ Rule: numbers come with their units, states as words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from homie_ota.esp.compare import library_of
 from homie_ota.esp.image import KINDS, CheckResult, Inspection, Severity
 from homie_ota.model import Firmware
 from homie_ota.store import naming, needed
 from homie_ota.store.database import Connection
+from homie_ota.store.fits import Refused
 from homie_ota.store.needed import Need, Why
 from homie_ota.web import words
 
@@ -81,13 +84,15 @@ def build_facts(seen: Inspection) -> list[tuple[str, str]]:
     return [(label, value) for label, value in facts if value]
 
 
-class User(NamedTuple):
-    """A device that needs an image: its key (for routes), its id, and for what."""
+class Named(NamedTuple):
+    """A device on a page: its key (for routes), and its id."""
 
     key: str
     device_id: str
-    reasons: str
 
+
+Group = tuple[str, list[Named]]
+"""Something to say, and the devices of which it is true."""
 
 _REASONS = {
     Why.RUNS: "runs it",
@@ -98,12 +103,38 @@ _REASONS = {
 }
 
 
-def users(conn: Connection, needs: Sequence[Need]) -> list[User]:
-    """The first SHOWN devices that need an image, with all their reasons; devices that use it come first."""
+def users(conn: Connection, needs: Sequence[Need]) -> list[Group]:
+    """The first SHOWN devices that need an image by their reasons; those that use it come first."""
     reasons: dict[int, list[Why]] = {}
     for need in needs:
         if need.device_pk is not None:
             reasons.setdefault(need.device_pk, []).append(need.why)
     first = sorted(reasons, key=lambda pk: not needed.IN_USE & {*reasons[pk]})[:SHOWN]
     keys = naming.devices(conn, first)
-    return [User(*keys[pk], ", ".join(_REASONS[why] for why in reasons[pk])) for pk in first if pk in keys]
+    groups: dict[str, list[Named]] = {}
+    for pk in first:
+        said = ", ".join(_REASONS[why] for why in reasons[pk])
+        groups.setdefault(said, []).append(Named(*keys[pk]))
+    return [*groups.items()]
+
+
+def refusals(image: Firmware, refused: Sequence[Refused]) -> list[Group]:
+    """The first SHOWN devices that must not get an image, by what they have in common; most devices first."""
+    groups: dict[str, list[Named]] = {}
+    for each in refused[:SHOWN]:
+        said = _without_names(each.text, image.filename, each.device_id)
+        groups.setdefault(said, []).append(Named(each.key, each.device_id))
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def _without_names(text: str, filename: str, device_id: str) -> str:
+    """A reason without the file and the device that it is about: so the same reason of two devices is one."""
+    said = text.replace(f"{filename}: ", "")
+    said = re.sub(rf"(?<![\w-]){re.escape(device_id)}(?![\w-])", "it", said)
+    return re.sub(r"(?:\A|(?<=\. ))[a-z]", lambda found: found[0].upper(), said)
+
+
+def versions(seen: Inspection) -> list[tuple[str, str]]:
+    """Library and version of what an image says about its parts, the Homie magic first."""
+    magic = [(f"Homie {word}", value) for word, value in seen.magic]
+    return magic + [(library, version) for library, version in map(library_of, seen.versions)]
