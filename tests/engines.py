@@ -12,6 +12,7 @@ from homie_ota import homie
 from homie_ota.bus import Bus
 from homie_ota.dispatch import Dispatch, Sender
 from homie_ota.dispatch import Terms as DispatchTerms
+from homie_ota.dispatch.rollouts import Rollouts
 from homie_ota.health import Thresholds
 from homie_ota.ingest import Ingest
 from homie_ota.model import Deployment, DeploymentState, Firmware, Publish
@@ -66,12 +67,14 @@ class Engine:
             DispatchTerms(parallel=3, public_url="http://127.0.0.1:9", url_lifetime=60),
             clock=self.clock,
         )
+        self.rollouts = Rollouts(self.database, self.bus, clock=self.clock, may=self.dispatch.leads)
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def __aenter__(self) -> Engine:
         await self.ingest.restore()
         self._tasks = [
-            asyncio.create_task(each) for each in (self.session.run(), self.ingest.run(), self.dispatch.run())
+            asyncio.create_task(each)
+            for each in (self.session.run(), self.ingest.run(), self.dispatch.run(), self.rollouts.run())
         ]
         await self.until(lambda: self.ingest.reread.complete, "the first inventory", 90.0)
         return self

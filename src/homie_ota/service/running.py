@@ -23,6 +23,7 @@ from homie_ota.broker import EmbeddedBroker
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
 from homie_ota.dispatch import Dispatch, Sender, Terms
+from homie_ota.dispatch.rollouts import Rollouts
 from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
@@ -67,12 +68,15 @@ class Service:
         self.address = sock.getsockname()[:2]
         await self._open_store()
         self.session = await self._session()
+        dispatch = self._dispatch()
+        rollouts = Rollouts(self.database, self.bus, may=dispatch.leads)
         self._tasks = [
             asyncio.create_task(self._run(work, name), name=name)
             for name, work in (
                 ("mqtt", self.session.run),
                 ("ingest", self.ingest.run),
-                ("dispatch", self._dispatch().run),
+                ("dispatch", dispatch.run),
+                ("rollouts", rollouts.run),
                 ("gaps", self._watch_drops),
             )
         ]

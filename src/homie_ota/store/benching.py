@@ -41,9 +41,8 @@ def go_on(connection: Connection, of: Rollout, *, now: float) -> list[Deployment
 
 def _idle(connection: Connection, of: Rollout) -> list[int]:
     """Members that are under way on the bench, with nothing under way."""
-    busy = sa.exists().where(
-        deployment.c.device_pk == membership.c.device_pk, deployment.c.state.in_(sorted(ACTIVE))
-    )
+    other = deployment.alias("other")
+    busy = sa.exists().where(other.c.device_pk == membership.c.device_pk, other.c.state.in_(sorted(ACTIVE)))
     query = (
         sa.select(membership.c.device_pk)
         .join(deployment, deployment.c.id == membership.c.deployment_id)

@@ -99,6 +99,19 @@ def tallies(connection: Connection, rollout_id: int) -> dict[int, dict[MemberSta
     return found
 
 
+def totals(connection: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many members of each of these rollouts are what, over all waves."""
+    query = (
+        sa.select(membership.c.rollout_id, membership.c.outcome, sa.func.count())
+        .where(membership.c.rollout_id.in_(list(numbers)))
+        .group_by(membership.c.rollout_id, membership.c.outcome)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for number, outcome, count in connection.execute(query):
+        found.setdefault(number, {})[outcome] = count
+    return found
+
+
 def pks(
     connection: Connection,
     rollout_id: int,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,10 +17,11 @@ from homie_ota.errors import NotEligible, NotFound, WrongUse
 from homie_ota.model import Firmware
 from homie_ota.query import parse
 from homie_ota.rollout import revert, waves
+from homie_ota.rollout.duration import Estimate
 from homie_ota.rollout.plan import MemberState, Plan
 from homie_ota.rollout.revert import WayBack
 from homie_ota.rollout.waves import Member
-from homie_ota.store import benching, judging, marks, memberships, rollouts, search
+from homie_ota.store import benching, estimates, judging, marks, memberships, rollouts, search
 from homie_ota.store.judging import Judged
 from homie_ota.store.memberships import SKIPPED_WAVE, Place
 from homie_ota.store.rollouts import Rollout
@@ -58,6 +60,7 @@ class Preview(NamedTuple):
     way_back: WayBack
     missing: list[Missing]
     warnings: tuple[str, ...]
+    estimate: Estimate
 
     @property
     def members(self) -> int:
@@ -71,11 +74,12 @@ class Preview(NamedTuple):
 
 
 def make(connection: Connection, firmware: Firmware, query: str, plan: Plan | None, *, now: float) -> Preview:
-    """The preview of a rollout; without a plan the one that is sensible for so many. WrongUse for a bad query."""
+    """The preview of a rollout; without a plan, or waves in it, what is sensible for so many. WrongUse."""
     pks = search.matching(connection, query, now=now)
     judged = judging.judge(connection, firmware, pks, now=now)
     fit = [each for each in judged if not each.code]
-    chosen = plan if plan is not None else waves.sensible(len(fit))
+    sensible = waves.sensible(len(fit))
+    chosen = sensible if plan is None else replace(plan, waves=plan.waves or sensible.waves)
     check(chosen)
     placed = _placed(connection, fit, chosen, now)
     back = _stored(connection, fit)
@@ -88,8 +92,9 @@ def make(connection: Connection, firmware: Firmware, query: str, plan: Plan | No
     warned = [*waves.warnings(chosen, len(fit)), *_warnings(fit)]
     warned += [way_back.text] if way_back.warns else []
     return Preview(
-        firmware, chosen, lines, left_out, way_back, _missing(fit, back), tuple(warned[:MOST_WARNINGS])
-    )
+        firmware, chosen, lines, left_out, way_back, _missing(fit, back), tuple(warned[:MOST_WARNINGS]),
+        estimates.estimate(connection, placed, chosen),
+    )  # fmt: skip
 
 
 def found(

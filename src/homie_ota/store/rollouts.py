@@ -196,7 +196,8 @@ def move_wave(
 
 
 _WAVE_TIMES: dict[WaveState, Any] = {
-    WaveState.RUNNING: lambda now: {"started_at": now},
+    # A wave that a person lets go on began when it began.
+    WaveState.RUNNING: lambda now: {"started_at": sa.func.coalesce(wave.c.started_at, now)},
     WaveState.PASSED: lambda now: {"passed_at": now},
 }
 
