@@ -168,13 +168,20 @@ def test_one_that_never_gets_as_far_as_an_announce_has_to_be_back_in_time() -> N
 
 
 def test_a_lost_connection_is_no_restart_when_the_uptime_goes_on() -> None:
-    blip = [state(70, State.LOST), state(72, State.INIT), again(72), ready(72), stats(73, 73)]
+    blip: list[News] = [state(70, State.LOST), state(72, State.INIT), again(72), ready(72), stats(73, 73)]
     after, found, at = play(LAMP, ready(1), stats(1, 1), stats(61, 61), *blip, *steady(600, since=133.0))
     assert (found, after.restarts, at) == (Found.DONE, 0, 133.0)
 
 
 def test_without_statistics_a_second_announce_is_a_restart() -> None:
-    news = [ready(1), state(10, State.LOST), again(12), ready(12), state(30, State.LOST), again(32)]
+    news: list[News] = [
+        ready(1),
+        state(10, State.LOST),
+        again(12),
+        ready(12),
+        state(30, State.LOST),
+        again(32),
+    ]
     assert play(MUTE, *news)[1] is Found.RESTARTING
 
 
@@ -186,7 +193,7 @@ def test_statistics_that_were_lost_do_not_hide_a_restart() -> None:
 
 
 def test_1_5_says_that_it_is_there_before_it_says_what_it_runs() -> None:
-    reboot_1_5 = [state(20, State.LOST), ready(24), again(24.1), stats(24.2, 1)]
+    reboot_1_5: list[News] = [state(20, State.LOST), ready(24), again(24.1), stats(24.2, 1)]
     after, found, at = play(LAMP, ready(1), stats(1, 1), *reboot_1_5, *steady(600, since=84.2, booted=23.2))
     assert (found, after.restarts) == (Found.DONE, 1)
     assert at == pytest.approx(204.2)
@@ -198,7 +205,12 @@ def test_1_5_says_that_it_is_there_before_it_says_what_it_runs() -> None:
 def nap(at: float, length: float = 900.0) -> list[News]:
     """It sleeps, wakes with a boot, and tells its statistics."""
     woken = at + length
-    back = [state(woken, State.INIT), again(woken + 0.1), ready(woken + 0.2), stats(woken + 0.3, 1)]
+    back: list[News] = [
+        state(woken, State.INIT),
+        again(woken + 0.1),
+        ready(woken + 0.2),
+        stats(woken + 0.3, 1),
+    ]
     return [state(at, State.SLEEPING), *back]
 
 
@@ -404,7 +416,8 @@ def test_a_device_that_keeps_restarting_is_found_whatever_of_it_gets_lost(
     pauses: list[float], random: object
 ) -> None:
     """Each boot shows by its announce or by its uptime; half of the messages may be missing."""
-    at, news = 1.0, [ready(0.0), stats(0.5, 1)]
+    at = 1.0
+    news: list[News] = [ready(0.0), stats(0.5, 1)]
     for pause in pauses:
         at += pause + 10
         boot = reboot(at)

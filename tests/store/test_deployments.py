@@ -179,7 +179,7 @@ def test_overdue_are_those_whose_deadline_passed_and_news_put_it_off(connection:
     assert sending.deadline is not None
     assert deployments.next_deadline(connection) == sending.deadline
     assert [each.id for each in deployments.overdue(connection, sending.deadline + 1)] == [sending.id]
-    deployments.progress(connection, sending, done=500, now=sending.deadline)
+    deployments.progress(connection, sending.id, done=500, now=sending.deadline)
     assert deployments.overdue(connection, sending.deadline + 1) == []
 
 

@@ -46,7 +46,7 @@ async def test_a_running_update_is_watched_without_loading_the_page_again(
                     await asyncio.sleep(0.02)
             move(world, attempt.id, Event.ACCEPT)
             await asyncio.to_thread(tab.wait_for, "document.querySelector('#deployment .transferring')")
-            world.write(lambda c: deployments.progress(c, attempt, done=100_000, now=time.time()))
+            world.write(lambda c: deployments.progress(c, attempt.id, done=100_000, now=time.time()))
             world.bus.say("deployment", id=attempt.id, device_pk=attempt.device_pk)
             await asyncio.to_thread(tab.wait_for, "document.querySelector('progress').value === 100000")
             move(world, attempt.id, Event.FLASH)

@@ -207,7 +207,7 @@ def advance(
     if not changed_one(connection.execute(deployment.update().where(unmoved).values(**changes))):
         return None
     data: dict[str, object] = {"event": event.value, "from": before.state.value, "state": state.value}
-    data |= {"reason": changes["reason"]} if changes["reason"] and changes["reason"] != before.reason else {}
+    data |= {"reason": changes["reason"]} if changes["reason"] and (reason or note) else {}
     data |= {"code": reason.code} if reason else {}
     events.add(
         connection,
@@ -226,9 +226,12 @@ def advance(
     return moved
 
 
-def progress(connection: Connection, of: Deployment, *, done: int, now: float) -> None:
+def progress(connection: Connection, number: int, *, done: int, now: float) -> None:
     """Note how far a transfer is, and that there was news; no move, so no event row."""
-    moving = (deployment.c.id == of.id) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
+    of = get(connection, number)
+    if of is None:
+        return
+    moving = (deployment.c.id == number) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
     deadline = now + pace.limits(connection, of, LIMITS)[DeploymentState.TRANSFERRING]
     connection.execute(deployment.update().where(moving).values(bytes_done=done, deadline=deadline))
 

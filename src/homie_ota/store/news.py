@@ -11,7 +11,7 @@ from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, State,
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, weigh
-from homie_ota.store import aftercare, deployments, verifying
+from homie_ota.store import aftercare, attempts, deployments, verifying
 from homie_ota.store import firmware as firmwares
 
 
@@ -41,6 +41,8 @@ def apply(
     announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
     for queued in deployments.queued_of(connection, list(announced)):
         moved += _settle(connection, queued, announced[queued.device_pk])
+    for each in moved:
+        attempts.follow(connection, each, each.state_since)
     aftercare.note(connection, {pk: each for pk, each in news.items() if pk not in found})
     return moved
 
@@ -116,7 +118,7 @@ def _ready(news: News) -> News:
 def _move(connection: Connection, deployment: Deployment, proof: Proof, news: News) -> Deployment | None:
     moving = deployment.state is DeploymentState.TRANSFERRING
     if proof.event is Event.PROGRESS and moving and proof.done is not None:
-        deployments.progress(connection, deployment, done=proof.done, now=news.at)
+        deployments.progress(connection, deployment.id, done=proof.done, now=news.at)
         return deployments.get(connection, deployment.id)
     after: dict[str, object] | None = None
     if isinstance(news, AnnounceNews):

@@ -73,10 +73,10 @@ class Transfer:
         now = self._shell.clock()
         if now - self._noted < EVERY:
             return
-        self._noted, of = now, self._attempt
+        self._noted, number = now, self._attempt.id
         at = self._of.start + done
-        await self._shell.database.write(lambda conn: deployments.progress(conn, of, done=at, now=now))
-        self._shell.bus.say("deployment", id=of.id, device_pk=of.device_pk)
+        await self._shell.database.write(lambda conn: deployments.progress(conn, number, done=at, now=now))
+        self._shell.bus.say("deployment", id=number, device_pk=self._attempt.device_pk)
 
     async def _end(self, attempt: Deployment) -> None:
         if not self._sending.complete:

@@ -127,7 +127,7 @@ class DeploymentEvent(_Shape):
 
 
 class DeploymentShape(_Shape):
-    """One attempt; `events` only when one was asked for."""
+    """One attempt; `before`, `after` and `events` only when one was asked for."""
 
     model_config = ConfigDict(extra="forbid", title="Deployment")
 
@@ -147,6 +147,17 @@ class DeploymentShape(_Shape):
     created_by: str
     updated_at: Moment
     override: str | None
+    code: str = Field(description="the stable word of `reason`; empty while it runs")
+    outcome: str | None = Field(
+        description="verified, booted (health unknown), unharmed, harmful, absent, withdrawn"
+    )
+    purpose: str = Field(description="update, revert, bench or outside")
+    rollout: int | None
+    wave: int | None
+    before: dict[str, Any] | None = Field(
+        default=None, description="the device, and its siblings, at the offer"
+    )
+    after: dict[str, Any] | None = Field(default=None, description="both again when its health was judged")
     events: list[DeploymentEvent] | None = None
 
 
@@ -201,7 +212,19 @@ def deployment(
     attempt: Deployment, device_key: str, name: tuple[str, str], events: list[dict[str, Any]] | None = None
 ) -> DeploymentShape:
     """A deployment from its row; `name` is name and version of its image."""
-    same = ["id", "harmful", "late", "attempt", "bytes_done", "bytes_total", "created_at", "created_by"]
+    same = [
+        "id",
+        "harmful",
+        "late",
+        "attempt",
+        "bytes_done",
+        "bytes_total",
+        "created_at",
+        "created_by",
+        "code",
+        "purpose",
+        "wave",
+    ]
     return DeploymentShape(
         device=device_key,
         firmware=attempt.sha256,
@@ -211,9 +234,21 @@ def deployment(
         reason=attempt.reason or None,
         updated_at=moment(attempt.state_since),
         override=attempt.override or None,
+        outcome=attempt.outcome or None,
+        rollout=attempt.rollout_id,
+        before=None if events is None else _shown(attempt.before),
+        after=None if events is None else _shown(attempt.after),
         events=None if events is None else [_event(each) for each in events],
         **{name: getattr(attempt, name) for name in same},
     )
+
+
+def _shown(snapshot: dict[str, object]) -> dict[str, Any]:
+    """Without the siblings one by one: they are numbers of rows."""
+    siblings = snapshot.get("siblings")
+    if not isinstance(siblings, dict):
+        return dict(snapshot)
+    return {**snapshot, "siblings": {name: value for name, value in siblings.items() if name != "each"}}
 
 
 def _event(row: dict[str, Any]) -> DeploymentEvent:
