@@ -226,7 +226,7 @@ def test_every_move_of_a_rollout_and_its_waves_is_an_event(conn: Connection) -> 
     fleet(conn, 1)
     of = started(conn)
     step(conn, of, 12.0)
-    end(conn, *fill(conn, of, 12.0), *GOOD, reason=VERIFIED)
+    end(conn, fill(conn, of, 12.0)[0], *GOOD, reason=VERIFIED)
     step(conn, of, 30.0)
     told = [(each["data"]["event"], each["data"].get("state")) for each in rollouts.story(conn, of.id)]
     assert told[::-1] == [
@@ -269,7 +269,7 @@ def test_harm_in_the_canary_pauses_and_a_person_may_bear_it(conn: Connection) ->
     fleet(conn, 3)
     of = started(conn)
     step(conn, of, 12.0)
-    end(conn, *fill(conn, of, 12.0), *BAD, reason=NOT_BACK)
+    end(conn, fill(conn, of, 12.0)[0], *BAD, reason=NOT_BACK)
     assert step(conn, of, 30.0) == ["FailWave", "Pause"]
     assert rollouts.require(conn, of.id).state is S.PAUSED
     assert "harm" in rollouts.require(conn, of.id).reason
@@ -344,7 +344,7 @@ def test_who_never_woke_up_is_absent_and_comes_late(conn: Connection) -> None:
     of = started(conn, plan=replace(PLAN, waves=waves, absent_after=100.0))
     conn.execute(device.update().where(device.c.pk == 2).values(state="sleeping", state_since=15.0))
     step(conn, of, 12.0)
-    end(conn, *fill(conn, of, 12.0), *GOOD, reason=VERIFIED)
+    end(conn, fill(conn, of, 12.0)[0], *GOOD, reason=VERIFIED)
     step(conn, of, 21.0)
     second, third = fill(conn, of, 21.0)
     end(conn, third, *GOOD, reason=VERIFIED, now=22.0)
@@ -483,6 +483,6 @@ def test_what_waited_until_its_date_is_absent(conn: Connection) -> None:
     fleet(conn, 1)
     of = started(conn)
     step(conn, of, 12.0)
-    end(conn, *fill(conn, of, 12.0), Event.LAPSE, reason=ABSENT)
+    end(conn, fill(conn, of, 12.0)[0], Event.LAPSE, reason=ABSENT)
     assert outcomes(conn, of) == {1: "absent"}
     assert rollouts.waves(conn, of.id)[0].state is WaveState.RUNNING

@@ -35,6 +35,7 @@ NEEDED: tuple[tuple[str, re.Pattern[str], Right | None], ...] = (
     ("*", re.compile(r"/(login|static/.*|healthz|favicon\.ico)"), None),
     ("*", re.compile(r"/(logout|account)"), Right.READ),
     ("POST", re.compile(r"/(upload|api/v1/firmware)"), Right.UPLOAD),
+    ("POST", re.compile(r"/api/v1/rollouts/preview"), Right.READ),
     ("GET", re.compile(r".*"), Right.READ),
 )
 

@@ -12,8 +12,7 @@ from homie_ota.errors import NotFound, WrongUse
 from homie_ota.store import devices, marks, search
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, mark_actions
-from homie_ota.web.api.asking import FAILS
-from homie_ota.web.api.rollout_shapes import Shape
+from homie_ota.web.api.asking import FAILS, Shape
 from homie_ota.web.api.shapes import Moment, moment
 from homie_ota.web.shell import shell_of
 
