@@ -10,14 +10,27 @@ import pytest
 from homie_ota.errors import Conflict, NotEligible, NotFound
 from homie_ota.model import Address, Deployment, DeploymentState, Firmware, OtaEvent, Purpose, State
 from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.plan import Limits
 from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
 from homie_ota.rollout.reasons import CANCELLED, NOT_BACK, NOT_SENT, Reason
 from homie_ota.rollout.soak import Terms
-from homie_ota.store import deployments, devices, events, needed, news, orders, verifying, waiting
+from homie_ota.store import (
+    deployments,
+    devices,
+    events,
+    holds,
+    needed,
+    news,
+    orders,
+    turns,
+    verifying,
+    waiting,
+)
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.news import Presence
 from homie_ota.store.tables import firmware as firmware_table
+from homie_ota.store.waiting import Look, Ready
 
 S = DeploymentState
 OLD, NEW = "a" * 32, "b" * 32
@@ -183,17 +196,21 @@ def test_overdue_are_those_whose_deadline_passed_and_news_put_it_off(connection:
     assert deployments.overdue(connection, sending.deadline + 1) == []
 
 
+def next_of(connection: Connection, parallel: int, now: float) -> Ready | None:
+    return waiting.next_ready(connection, Look(now, limits=Limits(parallel))).ready
+
+
 def test_only_ready_devices_are_offered_something_and_as_many_as_may_be(connection: Connection) -> None:
     add_device(connection, 2, "attic-lamp", state="sleeping")
     add_device(connection, 3, "cellar-lamp")
     for pk in (2, 1, 3):
         orders.order(connection, device_pk=pk, sha256=LAMP.sha256, by="me", now=10.0)
-    first = waiting.next_ready(connection, 1, 11.0)
+    first = next_of(connection, 1, 11.0)
     assert first is not None
     assert first.deployment.device_pk == 1
     moved(connection, first.deployment, Event.OFFER)
-    assert waiting.next_ready(connection, 1, 11.0) is None, "one at a time"
-    second = waiting.next_ready(connection, 2, 11.0)
+    assert next_of(connection, 1, 11.0) is None, "one at a time"
+    second = next_of(connection, 2, 11.0)
     assert second is not None
     assert second.deployment.device_pk == 3
 
@@ -202,11 +219,12 @@ def test_a_device_that_just_woke_has_a_slot_of_its_own(connection: Connection) -
     add_device(connection, 2, "attic-lamp", state="sleeping")
     for pk in (1, 2):
         orders.order(connection, device_pk=pk, sha256=LAMP.sha256, by="me", now=10.0)
-    first = waiting.next_ready(connection, 1, 11.0)
+    first = next_of(connection, 1, 11.0)
     assert first is not None
     moved(connection, first.deployment, Event.OFFER)
     add_device(connection, 2, "attic-lamp", state="ready", state_since=50.0)
-    woken = waiting.next_ready(connection, 1, 51.0)
+    turns.woke(connection, [2])
+    woken = next_of(connection, 1, 51.0)
     assert woken is not None
     assert woken.deployment.device_pk == 2
 
@@ -216,7 +234,7 @@ def test_a_device_that_just_woke_has_a_slot_of_its_own(connection: Connection) -
     [
         (Event.EXPIRE, 1.0, 40.0, False),  # nothing more was heard: the image may still be on its way
         (Event.EXPIRE, 35.0, 40.0, True),  # it has come back since
-        (Event.EXPIRE, 1.0, 20.0 + waiting.STILL_COMING + 1.0, True),
+        (Event.EXPIRE, 1.0, 20.0 + holds.STILL_COMING + 1.0, True),
         (Event.REFUSE, 1.0, 40.0, True),  # it said no
         (Event.BREAK, 1.0, 40.0, True),  # nothing was sent
     ],
@@ -229,11 +247,11 @@ def test_a_new_attempt_waits_while_the_image_of_a_given_up_one_may_still_come_in
     deployments.advance(connection, first, end, now=30.0, reason=NOT_BACK)
     second = ordered(connection, now=31.0)
     add_device(connection, 1, "hall-lamp", state_since=came_back)
-    ready = waiting.next_ready(connection, 1, now)
+    ready = next_of(connection, 1, now)
     assert (ready is not None) == may_go
     add_device(connection, 2, "attic-lamp")
     orders.order(connection, device_pk=2, sha256=LAMP.sha256, by="me", now=32.0)
-    other = waiting.next_ready(connection, 1, now)
+    other = next_of(connection, 1, now)
     assert other is not None
     assert other.deployment.device_pk == (1 if may_go else 2), "nobody else waits for it"
     assert second.attempt == 2

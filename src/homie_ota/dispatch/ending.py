@@ -12,8 +12,8 @@ from homie_ota.bus import Bus
 from homie_ota.model import Deployment, DeploymentState, Way
 from homie_ota.rollout import proof, reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, verifying
-from homie_ota.store.database import Database
+from homie_ota.store import attempts, deployments, verifying
+from homie_ota.store.database import Connection, Database
 
 
 class Ending:
@@ -46,7 +46,9 @@ class Ending:
         if since is None:
             return None
         return await self._database.write(
-            lambda connection: verifying.look(connection, late.id, now=now, listening_since=since),
+            lambda connection: _followed(
+                connection, verifying.look(connection, late.id, now=now, listening_since=since), now
+            ),
             urgent=True,
         )
 
@@ -54,9 +56,18 @@ class Ending:
         way = Way(str(late.before.get("way", Way.MQTT)))
         reason = reasons.expired(late.state, way, complete=proof.is_complete(late))
         return await self._database.write(
-            lambda connection: deployments.advance(connection, late, Event.EXPIRE, now=now, reason=reason),
+            lambda connection: _followed(
+                connection, deployments.advance(connection, late, Event.EXPIRE, now=now, reason=reason), now
+            ),
             urgent=True,
         )
+
+
+def _followed(connection: Connection, moved: Deployment | None, now: float) -> Deployment | None:
+    """What ended, and in the same transaction what follows it: nobody may see the one without the other."""
+    if moved is not None:
+        attempts.follow(connection, moved, now)
+    return moved
 
 
 def _is_verifying(late: Deployment) -> bool:

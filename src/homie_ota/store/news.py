@@ -41,8 +41,8 @@ def apply(
     announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
     for queued in deployments.queued_of(connection, list(announced)):
         moved += _settle(connection, queued, announced[queued.device_pk])
-    for each in moved:
-        attempts.follow(connection, each, each.state_since)
+    for ended in moved:
+        attempts.follow(connection, ended, ended.state_since)
     aftercare.note(connection, {pk: each for pk, each in news.items() if pk not in found})
     return moved
 

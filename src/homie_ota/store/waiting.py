@@ -1,24 +1,48 @@
-"""Who can be offered something now: queued deployments of devices that are ready, within the limit of transfers."""
+"""Who is offered something next: of all that waits, the first whose device is awake and whom nothing holds back.
+
+Rule: a look costs the same with ten that wait and with ten thousand: what waits is found by its turn, rollout by
+rollout, and a rollout that may start nothing is left out whole. What holds a single one back is in `holds`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import AWAKE, Address, Deployment, DeploymentState, Firmware, Way
-from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments
+from homie_ota.model import AWAKE, Address, Deployment, DeploymentState, Firmware, Purpose, Way
+from homie_ota.rollout import starting
+from homie_ota.rollout.plan import Limits, RolloutState
+from homie_ota.rollout.why import Hold
+from homie_ota.rollout.windows import LocalTime
+from homie_ota.store import deployments, flight, holds, rollouts, scene
 from homie_ota.store import firmware as firmwares
-from homie_ota.store.tables import deployment, device, event
+from homie_ota.store.flight import Flight
+from homie_ota.store.rollouts import Rollout
+from homie_ota.store.tables import deployment, device
+from homie_ota.store.turns import QUEUED, Turn
 
-BUSY = (DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING)
-"""States that hold a transfer slot: until the device is back, its image may be on the air."""
+AT_ONCE = 20
+"""So many of one rollout are looked at; what could hold more of them back is part of the query."""
 
 
-STILL_COMING = 600.0
-"""Seconds after which an image that we gave up cannot be on its way any more; some devices say nothing of it, ever."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When and with what limits is looked: `local` is `now` on the wall clock, for windows."""
+
+    now: float
+    local: LocalTime = LocalTime(0, 0)
+    limits: Limits = Limits(parallel=1)
+
+
+def local_time(now: float) -> LocalTime:
+    """A moment as the clock on this machine's wall shows it."""
+    wall = time.localtime(now)
+    return LocalTime(wall.tm_wday, 60 * wall.tm_hour + wall.tm_min)
 
 
 class Ready(NamedTuple):
@@ -32,19 +56,24 @@ class Ready(NamedTuple):
     fw_version: str
 
 
-def next_ready(connection: Connection, parallel: int, now: float) -> Ready | None:
-    """The next deployment to send something for: a second step first, else the oldest queued one; None when none."""
+class Next(NamedTuple):
+    """The next one, None when none may go; then `again_at` is when one may by time alone (None: not known)."""
+
+    ready: Ready | None
+    again_at: float | None = None
+
+
+class _Found(NamedTuple):
+    turn: int
+    id: int
+
+
+def next_ready(connection: Connection, look: Look) -> Next:
+    """The next deployment to send something for: a second step first, else by turn."""
     found = _second_step(connection)
-    if found is None:
-        free = parallel - _busy(connection)
-        # One more slot is kept for devices that just woke: they will not be awake when the others are done.
-        found = _queued(connection, now, woken_only=free <= 0) if free > -1 else None
-    return _with_firmware(connection, found) if found is not None else None
-
-
-def _busy(connection: Connection) -> int:
-    query = sa.select(sa.func.count()).where(deployment.c.state.in_(BUSY))
-    return connection.execute(query).scalar() or 0
+    if found is not None:
+        return Next(_with_firmware(connection, found))
+    return _first(connection, look, flight.now_flying(connection))
 
 
 def _second_step(connection: Connection) -> int | None:
@@ -61,37 +90,76 @@ def _second_step(connection: Connection) -> int | None:
     return connection.execute(query).scalar()
 
 
-def _queued(connection: Connection, now: float, *, woken_only: bool) -> int | None:
-    may_start = deployment.c.not_before.is_(None) | (deployment.c.not_before <= now)
-    query = (
-        sa.select(deployment.c.id)
+def _first(connection: Connection, look: Look, flying: Flight) -> Next:
+    last = flight.last_start(connection, look.limits, look.now)
+    everything = flying.everything._replace(last_start=last)
+    full = starting.room(_widened(look.limits), everything, 0, woken=True, now=look.now)
+    if full is not None:
+        return Next(None, full.until)
+    answers = [_of(connection, look, flying, everything, rollout) for rollout in _groups(connection)]
+    found = [each for each in answers if isinstance(each, _Found)]
+    if found:
+        return Next(_with_firmware(connection, min(found).id))
+    moments = [each.until for each in answers if isinstance(each, Hold) and each.until is not None]
+    return Next(None, min(moments, default=None))
+
+
+def _widened(limits: Limits) -> Limits:
+    """One more slot is kept for devices that just woke: they will not be awake when the others are done (rule 20)."""
+    return replace(limits, parallel=limits.parallel + 1) if limits.parallel else limits
+
+
+def _groups(connection: Connection) -> Iterator[Rollout | None]:
+    """What is ordered singly, and every rollout that may start something."""
+    yield None
+    yield from rollouts.find(connection, states=(RolloutState.RUNNING, RolloutState.REVERTING), limit=1000)
+
+
+def _of(
+    connection: Connection, look: Look, flying: Flight, everything: starting.InFlight, rollout: Rollout | None
+) -> _Found | Hold | None:
+    """The first of one rollout that may go, or what holds back the first that may not."""
+    query = _candidates(look, rollout)
+    if flying.alone:
+        query = query.where(deployment.c.turn == Turn.WOKEN.value)
+    if everything.transfers:
+        query = query.where(~deployment.c.alone)
+    if rollout is not None:
+        query = query.where(*scene.guards(connection, rollout.plan, look.now))
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    if not rows:
+        return None
+    here = scene.look(connection, rollout, flying, look.now) if rollout is not None else None
+    answers = [_answer(row, look, everything, here) for row in rows]
+    return next((each for each in answers if isinstance(each, _Found)), answers[0])
+
+
+def _answer(
+    row: dict[str, Any], look: Look, everything: starting.InFlight, here: scene.Scene | None
+) -> _Found | Hold:
+    woken = row["turn"] == Turn.WOKEN.value
+    limits = _widened(look.limits) if woken else look.limits
+    hold = starting.room(limits, everything, row["bytes_total"], woken=woken, now=look.now)
+    if hold is None and here is not None:
+        answer = here.may_start(row, look.local)
+        hold = answer if isinstance(answer, Hold) else None
+    return hold or _Found(row["turn"], row["id"])
+
+
+def _candidates(look: Look, rollout: Rollout | None) -> sa.Select[Any]:
+    number = None if rollout is None else rollout.id
+    mine = deployment.c.rollout_id.is_(None) if number is None else deployment.c.rollout_id == number
+    reverting = rollout is not None and rollout.state is RolloutState.REVERTING
+    purpose = deployment.c.purpose == Purpose.REVERT.value
+    return (
+        sa.select(deployment.c.id, deployment.c.turn, deployment.c.bytes_total, deployment.c.wave)
+        .add_columns(deployment.c.purpose)
         .join(device, device.c.pk == deployment.c.device_pk)
-        .where(deployment.c.state == DeploymentState.QUEUED.value, device.c.state.in_(AWAKE), may_start)
-        .where(~_still_coming(now))
-        .order_by(deployment.c.id)
-        .limit(1)
-    )
-    if woken_only:
-        query = query.where(device.c.state_since >= deployment.c.created_at)
-    return connection.execute(query).scalar()
-
-
-def _still_coming(now: float) -> sa.Exists:
-    """Whether the device may still take in an image of an attempt that was given up.
-
-    A second image on top can damage the first (homie-ota.md rule 15), so it waits until the device has come back once;
-    that we heard nothing more is no proof that nothing more happened.
-    """
-    earlier = deployment.alias("earlier")
-    given_up = sa.exists().where(
-        event.c.deployment_id == earlier.c.id, event.c.data["event"].as_string() == Event.EXPIRE.value
-    )
-    return sa.exists().where(
-        earlier.c.device_pk == deployment.c.device_pk,
-        earlier.c.state == DeploymentState.FAILED.value,
-        earlier.c.image_at > now - STILL_COMING,
-        earlier.c.image_at >= device.c.state_since,
-        given_up,
+        .where(QUEUED, mine, deployment.c.turn >= 0, device.c.state.in_(sorted(AWAKE)))
+        .where(purpose if reverting else sa.true())
+        .where(*holds.free(look.now))
+        .order_by(deployment.c.turn, deployment.c.id)
+        .limit(AT_ONCE)
     )
 
 
@@ -105,3 +173,10 @@ def _with_firmware(connection: Connection, number: int) -> Ready | None:
     if firmware is None:
         return None
     return Ready(found, firmware, Address(row.base, row.device_id), Way(row.way), row.fw_name, row.fw_version)
+
+
+def lapsed(connection: Connection, now: float, *, limit: int = 200) -> list[Deployment]:
+    """What waits longer than it was to wait."""
+    query = sa.select(deployment.c.id).where(QUEUED, deployment.c.not_after < now).limit(limit)
+    found = (deployments.get(connection, number) for number in connection.execute(query).scalars().all())
+    return [each for each in found if each is not None]
