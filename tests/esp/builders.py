@@ -13,11 +13,8 @@ from operator import xor
 from random import Random
 from struct import pack
 from typing import NamedTuple
-from zlib import crc32 as zlib_crc32
 
 SKETCH = 0x1000
-PARTITIONS = 0x8000
-OTA_CHOICE = 0xE000
 APP = 0x10000
 BLOCK = 16
 
@@ -66,6 +63,16 @@ def noise(length: int, seed: object = 0) -> bytes:
     return Random(str(seed)).randbytes(length)
 
 
+XTENSA = bytes.fromhex("0000000020 40f0ff12 c1213100")
+ARM = bytes.fromhex("0000000046 70b5bdf0 08682021")
+
+
+def code(length: int, seed: object = 0, common: bytes = XTENSA) -> bytes:
+    """Bytes of which a few are far more common than others, as in real code: nothing encrypted looks like it."""
+    chance = Random(str(seed))
+    return bytes(chance.choice(common) ^ (chance.random() < 0.2) for _ in range(length))
+
+
 def magic(name: str = "hall-lamp", version: str = "1.0.3", brand: str = "acme") -> bytes:
     """What a Homie sketch says of itself."""
     said = zip(LEFT_RIGHT, (name, version, brand), strict=True)
@@ -97,10 +104,10 @@ def image(
 # --- ESP8266 ------------------------------------------------------------------------------------------------------
 
 
-def sketch_pieces(seed: object = 0, extra: bytes = magic()) -> list[Piece]:
+def sketch_pieces(seed: object = 0, extra: bytes = magic(), code_bytes: int = 4016) -> list[Piece]:
     """Code in flash, code in RAM, constants with the magic near the end; lengths as odd as real ones."""
     return [
-        Piece(0x40201010, noise(4016, f"irom {seed}")),
+        Piece(0x40201010, noise(code_bytes, f"irom {seed}")),
         Piece(0x40100000, noise(464, f"iram {seed}")),
         Piece(0x401001D0, noise(1021, f"more iram {seed}")),
         Piece(0x3FFE8000, noise(300, f"data {seed}") + extra + noise(100, f"end {seed}")),
@@ -108,21 +115,25 @@ def sketch_pieces(seed: object = 0, extra: bytes = magic()) -> list[Piece]:
 
 
 def arduino(
-    seed: object = 0, extra: bytes = magic(), mode: int = 2, size: int = 4, frequency: int = 0
+    seed: object = 0,
+    extra: bytes = magic(),
+    mode: int = 2,
+    size: int = 4,
+    frequency: int = 0,
+    code_bytes: int = 4016,
 ) -> bytes:
     """What the Arduino core builds: the boot loader's image, and the sketch as a second image at 0x1000."""
     flash = size << 4 | frequency
     boot = image([Piece(0x4010F000, noise(1384, "eboot"))], mode, flash, 0x4010F29C)
-    sketch = image(sketch_pieces(seed, extra), mode, flash, 0x40100004)
+    sketch = image(sketch_pieces(seed, extra, code_bytes), mode, flash, 0x40100004)
     return boot.ljust(SKETCH, b"\xaa") + sketch
 
 
-def arduino_crc(seed: object = 0, extra: bytes = magic(), **flash: int) -> bytes:
-    """The same of a newer core: length and CRC are written at 0x1010 after the checksum was computed."""
-    built = bytearray(arduino(seed, extra, **flash))
-    built[SKETCH + 16 : SKETCH + 24] = bytes(8)
-    crc = crc32_msb(bytes(built))
-    built[SKETCH + 16 : SKETCH + 24] = pack("<II", len(built), crc)
+def arduino_crc(seed: object = 0, extra: bytes = magic(), place: int = SKETCH + 16, **others: int) -> bytes:
+    """The same of newer cores: length and CRC at 0x1010, written after the checksum was computed; or at 0xFF8."""
+    built = bytearray(arduino(seed, extra, **others))
+    built[place : place + 8] = bytes(8)
+    built[place : place + 8] = pack("<II", len(built), crc32_msb(bytes(built)))
     return bytes(built)
 
 
@@ -136,9 +147,10 @@ def crc32_msb(data: bytes) -> int:
     return crc
 
 
-def signed(built: bytes, length: int = 256) -> bytes:
-    """The image, its signature, and the signature's length as the last four bytes, as the Arduino core signs."""
-    return built + noise(length, "signature") + pack("<I", length)
+def plain_with_code(seed: object = 0) -> bytes:
+    """One ESP8266 image with its code of the flash as a segment, to be run without a boot loader."""
+    pieces = [Piece(0x40100000, noise(2816, seed)), Piece(0x3FFE8000, noise(300, f"data {seed}"))]
+    return image([Piece(0x40210000, code(3000, f"irom {seed}")), *pieces], 2, 0x40, 0x40100004)
 
 
 def eboot() -> bytes:
@@ -152,15 +164,13 @@ def flash_dump(seed: object = 0, length: int = 0x20000) -> bytes:
 
 
 def rtos(seed: object = 0, extra: bytes = b"") -> bytes:
-    """An application of Espressif's ESP8266_RTOS_SDK 3: an ESP8266 with a header like an ESP32's, chip id 0."""
-    header = pack("<B3xHBHH4xB", 0xEE, 0, 0, 0, 0, 1)
-    code = Piece(0x40210010, descriptor() + noise(2000, f"irom {seed}") + extra)
+    """An application of ESP8266_RTOS_SDK 3: descriptor and hash like an ESP32's, behind the ESP8266's short header."""
     pieces = [
-        code,
+        Piece(0x40210010, descriptor() + noise(2000, f"irom {seed}") + extra),
         Piece(0x40100000, noise(512, f"iram {seed}")),
         Piece(0x3FFE8000, noise(260, f"data {seed}")),
     ]
-    built = image(pieces, 2, 0x20, 0x401000E8, header)
+    built = image(pieces, 2, 0x20, 0x401000E8)
     return built + sha256(built).digest()
 
 
@@ -172,22 +182,19 @@ def plain(seed: object = 0, extra: bytes = b"") -> bytes:
 
 def split_rest(seed: object = 0) -> bytes:
     """The half of a split image at 0x10000: code of the flash, without any header."""
-    return bytes.fromhex("00feef3fe0bf234010c02340d4071040") + noise(5000, f"irom0 {seed}")
+    return bytes.fromhex("00feef3fe0bf234010c02340d4071040") + code(5000, f"irom0 {seed}")
 
 
 def nodemcu(seed: object = 0, extra: bytes = b"", length: int = 0x18000) -> bytes:
-    """Both halves in one file, as NodeMCU and MicroPython give them out: nothing tells where it ends."""
+    """Both halves in one file, as NodeMCU gives them out: nothing tells where it ends."""
     return (plain(seed, extra).ljust(APP, b"\xff") + split_rest(seed)).ljust(length, b"\xff")
 
 
-def user_bin(seed: object = 0) -> bytes:
-    """`user1.bin` of Espressif's old SDK: magic EA, an empty load address, then a common image; a CRC at the end."""
-    code = noise(2048, f"irom {seed}")
-    head = pack("<BBBBI", 0xEA, 4, 0, 0x20, 0x40100004) + pack("<II", 0, len(code)) + code
-    pieces = [Piece(0x40100000, noise(512, seed)), Piece(0x3FFE8000, noise(128, f"data {seed}"))]
-    body = head + image(pieces, 0, 0x20, 0x40100004, before=len(head))
-    crc = zlib_crc32(body)
-    return body + pack("<I", crc ^ 0xFFFFFFFF if crc & 0x80000000 else crc + 1)
+def micropython(seed: object = 0) -> bytes:
+    """MicroPython's: the length before 0x9000, code of the flash from there on, and the MD5 of all but 4 bytes."""
+    rest = split_rest(seed)
+    built = plain(seed).ljust(0x8FFC, b"\xff") + pack("<I", 0x9000 + len(rest)) + rest
+    return built + md5(built[4:]).digest()
 
 
 # --- ESP32 family -------------------------------------------------------------------------------------------------
@@ -205,87 +212,45 @@ def extended(chip: str, hashed: bool = True) -> bytes:
     return pack("<B3xHBHH4xB", 0xEE, CHIPS[chip].id, 0, 0, 0xFFFF if chip != "esp32" else 0, hashed)
 
 
-def app_pieces(chip: str, seed: object = 0, extra: bytes = magic()) -> list[Piece]:
-    """Constants with the descriptor, data, code in RAM and code in flash of an application."""
+def app_pieces(
+    chip: str,
+    seed: object = 0,
+    extra: bytes = magic(),
+    code_bytes: int = 2048,
+    about_itself: bytes = descriptor(),
+) -> list[Piece]:
+    """Constants with the descriptor, data, code in RAM and code in flash of an application.
+
+    What runs from flash is at the same place of its page there as in the file.
+    """
     about = CHIPS[chip]
     constants = (
-        descriptor() + noise(1000, f"rodata {seed}") + extra.ljust(120, b"\0") + noise(96, f"end {seed}")
+        about_itself + noise(1000, f"rodata {seed}") + extra.ljust(120, b"\0") + noise(96, f"end {seed}")
     )
     ram = [Piece(about.dram, noise(260, f"data {seed}")), Piece(about.iram, noise(512, f"iram {seed}"))]
     offset = 24 + 8 * 4 + len(constants) + sum(len(piece.data) for piece in ram)
-    return [
-        Piece(about.drom + 0x20, constants),
-        *ram,
-        Piece(about.irom + 0x10000 + offset % 0x10000, noise(2048, f"irom {seed}")),
-    ]
+    code_of_flash = Piece(about.irom + 0x10000 + offset % 0x10000, noise(code_bytes, f"irom {seed}"))
+    return [Piece(about.drom + 0x20, constants), *ram, code_of_flash]
 
 
 def app(
-    chip: str, seed: object = 0, extra: bytes = magic(), hashed: bool = True, mode: int = 2, flash: int = 0x20
+    chip: str,
+    seed: object = 0,
+    extra: bytes = magic(),
+    hashed: bool = True,
+    mode: int = 2,
+    flash: int = 0x20,
+    code_bytes: int = 2048,
 ) -> bytes:
     """An application with its checksum and, if `hashed`, with the SHA-256 behind it."""
     about = CHIPS[chip]
-    built = image(app_pieces(chip, seed, extra), mode, flash, about.iram + 0x40, extended(chip, hashed))
+    built = image(
+        app_pieces(chip, seed, extra, code_bytes), mode, flash, about.iram + 0x40, extended(chip, hashed)
+    )
     return built + (sha256(built).digest() if hashed else b"")
 
 
-def boot_loader(chip: str, described: bool = False, mode: int = 2, flash: int = 0x20) -> bytes:
-    """A boot loader: all of it goes to RAM. Since IDF 5.2 it begins with a description of its own (`described`)."""
-    about = CHIPS[chip]
-    told = (
-        pack("<B3xI32s24s16x", 80, 1, b"v5.2.1", b"Jun 26 2024 20:11:05")
-        if described
-        else b"\xff\xff\xff\xff"
-    )
-    pieces = [
-        Piece(about.dram + 0x6000, told.ljust(96, b"\0") + noise(400, f"boot data {chip}")),
-        Piece(about.iram + 0x8000, noise(1200, f"boot {chip}")),
-        Piece(about.iram + 0xA000, noise(800, f"more boot {chip}")),
-    ]
-    built = image(pieces, mode, flash, about.iram + 0x8040, extended(chip))
-    return built + sha256(built).digest()
-
-
-def partition_table() -> bytes:
-    """Rows of 32 bytes, a row with their MD5, erased flash up to 3,072 bytes."""
-    rows = (
-        (1, 2, 0x9000, 0x5000, "nvs"),
-        (1, 0, OTA_CHOICE, 0x2000, "otadata"),
-        (0, 0x10, APP, 0x140000, "app0"),
-    )
-    table = b"".join(pack("<2sBBII16sI", b"\xaa\x50", *row[:4], row[4].encode(), 0) for row in rows)
-    return (table + b"\xeb\xeb" + b"\xff" * 14 + md5(table).digest()).ljust(3072, b"\xff")
-
-
-def boot_app0() -> bytes:
-    """Which application is to be started: sequence number 1 with its CRC, and an empty second sector."""
-    row = pack("<I24sI", 1, b"\xff" * 24, 0x4743989A)
-    return row.ljust(0x1000, b"\xff").ljust(0x2000, b"\xff")
-
-
-def factory(chip: str, seed: object = 0, whole: bytes = b"", described: bool = False) -> bytes:
-    """Boot loader, partition table and application in one file, erased flash between them."""
-    built = b"".ljust(CHIPS[chip].boot, b"\xff") + boot_loader(chip, described)
-    built = built.ljust(PARTITIONS, b"\xff") + partition_table()
-    return built.ljust(OTA_CHOICE, b"\xff") + boot_app0() + (whole or app(chip, seed))
-
-
-# --- signed and encrypted -----------------------------------------------------------------------------------------
-
-
-def secure_boot_1(chip: str = "esp32", seed: object = 0) -> bytes:
-    """Application with hash, padding, and the signature of secure boot 1: version 0 and 64 bytes of ECDSA."""
-    return app(chip, seed) + bytes(12) + pack("<I", 0) + noise(64, "ecdsa")
-
-
-def secure_boot_2(chip: str = "esp32-s3", seed: object = 0) -> bytes:
-    """Application padded to 4 KB, then the sector with the signature block of secure boot 2 (RSA)."""
-    padded = app(chip, seed)
-    padded = padded.ljust(len(padded) + -len(padded) % 0x1000, b"\xff")
-    block = pack("<BB2x32s", 0xE7, 2, sha256(padded).digest()) + noise(384 + 4 + 384 + 4 + 384, "rsa")
-    return padded + (block + pack("<I", zlib_crc32(block)) + bytes(16)).ljust(0x1000, b"\xff")
-
-
-def encrypted(seed: object = 0, first: int = 0x83) -> bytes:
-    """Flash encryption leaves nothing that could be read; its length is a multiple of 32."""
-    return bytes([first]) + noise(0x4000 - 1, f"aes {seed}")
+def old_app(chip: str = "esp32", header: bytes = bytes(15) + b"\1") -> bytes:
+    """An application of the first years: no descriptor, and an extended header of zeros."""
+    built = image(app_pieces(chip, about_itself=b""), 2, 0x20, CHIPS[chip].iram + 0x40, header)
+    return built + (sha256(built).digest() if header[15] else b"")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import NamedTuple
 
-from esp import builders, strangers
+from esp import builders, merged, sealed, strangers
 from esp.builders import CHIPS
 
 CLEAN, ACCEPTED, REFUSED, IMPOSSIBLE = "clean", "accepted", "refusal", "impossible"
@@ -38,7 +38,7 @@ def _built(build: Callable[[], bytes]) -> bytes:
 
 
 def _signed(build: Callable[[], bytes]) -> bytes:
-    return builders.signed(build())
+    return sealed.signed(build())
 
 
 def _esp8266(name: str, build: Callable[[], bytes], verdict: str, *kinds: str) -> Case:
@@ -52,11 +52,14 @@ def _no_chip(name: str, build: Callable[[], bytes], *kinds: str) -> Case:
 ESP8266 = (
     _esp8266("Arduino (XOR)", builders.arduino, CLEAN),
     _esp8266("Arduino (CRC)", builders.arduino_crc, CLEAN),
+    _esp8266("Arduino (CRC) before the sketch", partial(builders.arduino_crc, place=0xFF8), CLEAN),
     _esp8266("Arduino without magic", partial(builders.arduino, extra=b""), ACCEPTED),
     _esp8266("Arduino (XOR), signed", partial(_signed, builders.arduino), ACCEPTED),
     _esp8266("Arduino (CRC), signed", partial(_signed, builders.arduino_crc), ACCEPTED),
     _esp8266("both halves in one", builders.nodemcu, ACCEPTED),
+    _esp8266("MicroPython (MD5)", builders.micropython, ACCEPTED),
     _esp8266("RTOS SDK 3", builders.rtos, ACCEPTED),
+    _esp8266("without a boot loader", builders.plain_with_code, ACCEPTED),
     _esp8266("half at 0x00000", builders.plain, REFUSED, "split-half"),
     _esp8266("eboot alone", builders.eboot, REFUSED, "boot-loader", "split-half"),
     _esp8266("dump of the flash", builders.flash_dump, REFUSED, "application", "factory"),
@@ -68,23 +71,23 @@ ESP32 = tuple(
     for words, build, kind, verdict in (
         ("", builders.app, "application", CLEAN),
         (" without hash", partial(builders.app, hashed=False), "application", ACCEPTED),
-        (" boot loader", builders.boot_loader, "boot-loader", REFUSED),
-        (" new boot loader", partial(builders.boot_loader, described=True), "boot-loader", REFUSED),
-        (" factory", builders.factory, "factory", IMPOSSIBLE if CHIPS[chip].boot else REFUSED),
-        (" secure boot 2", builders.secure_boot_2, "application", ACCEPTED),
+        (" boot loader", merged.boot_loader, "boot-loader", REFUSED),
+        (" new boot loader", partial(merged.boot_loader, described=True), "boot-loader", REFUSED),
+        (" factory", merged.factory, "factory", IMPOSSIBLE if CHIPS[chip].boot else REFUSED),
+        (" secure boot 2", sealed.secure_boot_2, "application", ACCEPTED),
     )
 )
 
 OTHERS = (
     _no_chip("half at 0x10000", builders.split_rest, "split-half", "foreign"),
-    _no_chip("user1.bin of the old SDK", builders.user_bin, "foreign", "split-half"),
-    _no_chip("partition table", builders.partition_table, "partition-table"),
-    _no_chip("boot_app0", builders.boot_app0, "boot-app0"),
+    _no_chip("user1.bin of the old SDK", strangers.user_bin, "foreign", "split-half"),
+    _no_chip("partition table", merged.partition_table, "partition-table"),
+    _no_chip("boot_app0", merged.boot_app0, "boot-app0"),
     _no_chip("LittleFS", strangers.littlefs, "file-system"),
     _no_chip("SPIFFS", strangers.spiffs, "file-system"),
     _no_chip("empty SPIFFS", partial(strangers.spiffs, files=0), "file-system", "erased"),
     _no_chip("FAT", strangers.fat, "file-system", "foreign"),
-    _no_chip("encrypted", builders.encrypted, "encrypted", "foreign"),
+    _no_chip("encrypted", sealed.encrypted, "encrypted", "foreign"),
     _no_chip("radio settings", strangers.rf_init, "rf-init"),
     _no_chip("radio settings, version 8", partial(strangers.rf_init, 8), "rf-init"),
     _no_chip("erased", strangers.erased, "erased"),
@@ -117,9 +120,34 @@ OTHERS = (
     _no_chip("STM32", strangers.stm32, "foreign"),
     _no_chip("RP2040", strangers.rp2040, "foreign", "encrypted"),
     _no_chip("AVR", strangers.avr, "foreign"),
+    _no_chip("MCUboot", lambda: bytes.fromhex("3db8f396") + builders.code(2000), "foreign", "split-half"),
     _no_chip("BK7231", strangers.beken, "foreign"),
 )
 
-SIGNED = Case("esp32 secure boot 1", builders.secure_boot_1, ("application",), "esp32", ACCEPTED)
-CASES = (*ESP8266, *ESP32, SIGNED, *OTHERS)
+ODD = (
+    Case("esp32 secure boot 1", sealed.secure_boot_1, ("application",), "esp32", ACCEPTED),
+    Case("esp32 of the first years", builders.old_app, ("application",), "esp32", ACCEPTED),
+    Case(
+        "esp32 of the first years without hash",
+        partial(builders.old_app, header=bytes(16)),
+        ("application",),
+        "esp32",
+        ACCEPTED,
+    ),
+    Case(
+        "esp32 factory from 0x1000 on",
+        merged.factory_from_boot_loader,
+        ("factory", "boot-loader"),
+        "esp32",
+        REFUSED,
+    ),
+    Case(
+        "esp32-p4 factory from 0x2000 on",
+        partial(merged.factory_from_boot_loader, "esp32-p4"),
+        ("factory", "boot-loader"),
+        "esp32-p4",
+        REFUSED,
+    ),
+)
+CASES = (*ESP8266, *ESP32, *ODD, *OTHERS)
 BY_NAME = {case.name: case for case in CASES}

@@ -12,10 +12,21 @@ import lzma
 import tarfile
 import zipfile
 from struct import pack
+from zlib import crc32
 
-from esp.builders import app, arduino, noise
+from esp.builders import ARM, Piece, app, arduino, code, image, noise
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"
+
+
+def user_bin(seed: object = 0) -> bytes:
+    """`user1.bin` of Espressif's old SDK: magic EA, an empty load address, then a common image; a CRC at the end."""
+    code = noise(2048, f"irom {seed}")
+    head = pack("<BBBBI", 0xEA, 4, 0, 0x20, 0x40100004) + pack("<II", 0, len(code)) + code
+    pieces = [Piece(0x40100000, noise(512, seed)), Piece(0x3FFE8000, noise(128, f"data {seed}"))]
+    body = head + image(pieces, 0, 0x20, 0x40100004, before=len(head))
+    crc = crc32(body)
+    return body + pack("<I", crc ^ 0xFFFFFFFF if crc & 0x80000000 else crc + 1)
 
 
 def elf(machine: int = 94) -> bytes:
@@ -174,17 +185,25 @@ def fat(length: int = 0x4000) -> bytes:
 
 def stm32() -> bytes:
     """The table of interrupts of an STM32: the stack's end in its RAM, then addresses in its flash."""
-    return pack("<II", 0x20001000, 0x080004C9) + pack("<I", 0x08000511) * 12 + bytes(16) + noise(3000, "arm")
+    return (
+        pack("<II", 0x20001000, 0x080004C9) + pack("<I", 0x08000511) * 12 + bytes(16) + code(3000, "arm", ARM)
+    )
 
 
 def rp2040() -> bytes:
     """What a Raspberry Pi Pico's boot loader begins with, then its table of interrupts."""
-    return noise(256, "boot2") + pack("<II", 0x20042000, 0x100001F7) + noise(3000, "pico")
+    vectors = pack("<II", 0x20042000, 0x100001F7) + pack("<I", 0x100001C3) * 14
+    return (
+        bytes.fromhex("00b5324b2120586098680221884398")
+        + code(241, "boot2", ARM)
+        + vectors
+        + code(3000, "pico", ARM)
+    )
 
 
 def avr() -> bytes:
     """Jumps of an ATmega328P's table of interrupts."""
-    return bytes.fromhex("0c945c000c946e00") + bytes.fromhex("0c946e00") * 24 + noise(2000, "avr")
+    return bytes.fromhex("0c945c000c946e00") + bytes.fromhex("0c946e00") * 24 + code(2000, "avr")
 
 
 def beken() -> bytes:
