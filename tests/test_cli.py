@@ -31,6 +31,7 @@ COMMANDS = (
     "simulate",
     "upload",
     "firmware",
+    "compare",
     "devices",
     "device",
     "update",
@@ -159,7 +160,9 @@ def test_why_is_a_paragraph_or_json(server: WebServer, run: Run) -> None:
     server.add_device(1, "hall", way="none")
     status, out, _ = run("why", "hall")
     assert (status, len(out) > 20) == (0, True)
-    assert json.loads(run("why", "hall", "--json")[1])["text"] == out.strip()
+    told = json.loads(run("why", "hall", "--json")[1])
+    assert out.splitlines()[0] == told["text"]
+    assert all(step["what"] in out for step in told["steps"])
 
 
 def test_firmware_is_uploaded_and_listed(run: Run, tmp_path: Path) -> None:

@@ -125,4 +125,9 @@ def why(arguments: Namespace) -> int:
         show.as_json(found)
         return 0
     show.line(str(found.get("text") or found.get("code") or "Nothing is known about that."))
+    steps = found.get("steps") or []
+    if steps:
+        show.line()
+        rows = [(show.moment(each.get("at")), each.get("what"), each.get("reason")) for each in steps]
+        show.table(("WHEN", "WHAT", "WHY"), rows)
     return 0

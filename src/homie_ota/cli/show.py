@@ -100,6 +100,12 @@ def clock(moment: object) -> str:
     return time.strftime("%H:%M:%S", time.localtime(_seconds(moment)))
 
 
+def moment(at: object) -> str:
+    """Day and time of a time of the API, here; empty where there is none."""
+    seconds = _seconds(at)
+    return "" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
 def size(count: int | None) -> str:
     """`585 KB`; empty where it is not known."""
     return f"{count / 1024:.0f} KB" if count else ""

@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState
-from homie_ota.store import audit, deployments, devices, events, naming, orders, preview, search
+from homie_ota.store import audit, deployments, devices, events, naming, orders, preview, search, waiting
 from homie_ota.store import firmware as firmwares
+from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
 from homie_ota.web import actions, views
@@ -82,6 +83,7 @@ async def device(request: Request) -> Response:
         )
         return {
             "d": row,
+            "why": whys.of(conn, pk, waiting.local_time(now), now),
             "facts": views.device_facts(row, devices.learned_facts(conn, pk), now),
             "values": views.values(row, devices.readings(conn, pk)),
             "choices": choices,
@@ -164,7 +166,7 @@ async def deployment(request: Request) -> Response:
             "fw_version": version,
             "device": key,
             "device_name": device_name,
-            "waits": views.waits_for(row, found),
+            "why": whys.of(conn, found.device_pk, waiting.local_time(shell.clock()), shell.clock()).text,
             "events": views.told_events(events.of_deployment(conn, number)),
         }
 

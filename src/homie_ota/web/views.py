@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from homie_ota.model import ENDED, Deployment, DeploymentState
 from homie_ota.store import devices, naming, search
 from homie_ota.store.database import Connection
 from homie_ota.web import words
@@ -140,39 +139,3 @@ def device_line(conn: Connection, pk: int) -> Row | None:
     """One device as lists have it: its row with the running image, target and active deployment; None when gone."""
     row = devices.row(conn, pk)
     return None if row is None else search.complete(conn, [row])[0]
-
-
-def waits_for(row: Row, attempt: Deployment) -> str:
-    """Why a queued deployment is not sent yet."""
-    if attempt.not_before is not None:
-        return f"not before {words.moment(attempt.not_before)} UTC."
-    if row["state"] in ("ready", "alert"):
-        return (
-            "the device is ready. Other devices are updated first; and after an attempt of which nothing more was "
-            "heard, it has to come back once, for that image may still be on its way (restart it, or wait 10 minutes)."
-        )
-    return f"the device is {row['state']}. It gets the image as soon as it is ready."
-
-
-def why(row: Row, latest: Deployment | None, names: dict[str, tuple[str, str]]) -> tuple[str, str]:
-    """A stable word and a paragraph: why a device runs what it runs, and what happens next."""
-    runs = f"It runs {row['fw_name'] or 'a firmware that it does not name'} {row['fw_version']}".strip()
-    if latest is None:
-        return "nothing-ordered", f"{runs}, and no update was ever ordered for it."
-    wanted = " ".join(names[latest.sha256]).strip()
-    if latest.state is DeploymentState.QUEUED:
-        return "waiting", f"{runs}. {wanted} waits as deployment {latest.id}: {waits_for(row, latest)}"
-    if latest.state not in ENDED:
-        return (
-            "running",
-            f"{runs}. It is being updated to {wanted}: deployment {latest.id} is {latest.state}.",
-        )
-    reason = f" {latest.reason}" if latest.reason else ""
-    return latest.state.value, f"{runs}. The last update, to {wanted}, {_ENDS[latest.state]}.{reason}"
-
-
-_ENDS = {
-    DeploymentState.SUCCEEDED: "succeeded",
-    DeploymentState.FAILED: "failed",
-    DeploymentState.CANCELLED: "was cancelled",
-}

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import DeploymentState
-from homie_ota.store import deployments, devices, events, naming, search
+from homie_ota.store import deployments, devices, events, naming, search, waiting
+from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, live, pages, views
 from homie_ota.web.api import shapes
@@ -64,19 +65,18 @@ async def get_readings(request: Request, id: str) -> list[shapes.Reading]:  # no
 
 @router.get("/devices/{id}/why", summary="Why a device runs what it runs", responses=FAILS)
 async def get_why(request: Request, id: str) -> shapes.Why:  # noqa: A002
-    """A stable word and a paragraph for people."""
+    """A stable word, a paragraph for people, when it changes by itself, and how it came, decision by decision."""
+    shell = shell_of(request)
+    now = shell.clock()
 
     def read(conn: Connection) -> shapes.Why:
         pk = devices.resolve(conn, id)
-        row, latest = devices.row(conn, pk), next(iter(deployments.find(conn, device_pk=pk, limit=1)), None)
-        if row is None:
-            raise NotFound("This device is not known any more.")
-        names = naming.images(conn, [latest.sha256] if latest else [])
-        code, text = views.why(row, latest, names)
+        answer = whys.of(conn, pk, waiting.local_time(now), now)
+        latest = next(iter(deployments.find(conn, device_pk=pk, limit=1)), None)
         key, _ = naming.devices(conn, [pk])[pk]
-        return shapes.Why(device=key, code=code, text=text, deployment=latest.id if latest else None)
+        return shapes.why(key, answer, latest.id if latest else None)
 
-    return await shell_of(request).database.read(read)
+    return await shell.database.read(read)
 
 
 @router.delete("/devices/{id}", summary="Forget a device and clear its retained topics", responses=FAILS)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from homie_ota.model import Address, Deployment
+from homie_ota.rollout.why import Why as Answer
 
 
 def moment(at: float | datetime) -> datetime:
@@ -98,13 +99,23 @@ class Reading(_Shape):
     at: Moment
 
 
+class WhyStep(_Shape):
+    """One decision, or one thing that happened to the device."""
+
+    at: Moment
+    what: str
+    reason: str
+
+
 class Why(_Shape):
-    """Why a device runs what it runs: a stable word, and a paragraph for people."""
+    """Why a device runs what it runs: a stable word, a paragraph for people, and how it came to be so, oldest first."""
 
     device: str
     code: str
     text: str
+    until: Moment | None = Field(description="when the answer changes by itself, where that is known")
     deployment: int | None
+    steps: list[WhyStep]
 
 
 class Order(_Shape):
@@ -253,3 +264,15 @@ def _shown(snapshot: dict[str, object]) -> dict[str, Any]:
 
 def _event(row: dict[str, Any]) -> DeploymentEvent:
     return DeploymentEvent(**{name: row[name] for name in ("seq", "at", "kind", "actor", "text", "data")})
+
+
+def why(device: str, answer: Answer, deployment: int | None) -> Why:
+    """The answer to why, for one device."""
+    return Why(
+        device=device,
+        code=answer.code,
+        text=answer.text,
+        until=None if answer.until is None else moment(answer.until),
+        deployment=deployment,
+        steps=[WhyStep(at=moment(step.at), what=step.what, reason=step.reason) for step in answer.steps],
+    )

@@ -1,0 +1,181 @@
+"""Everything that can answer why a device runs what it runs, gathered from rows for `rollout/why.py`.
+
+Rule: nothing is decided here, and nothing is written: the same rows give the same answer on the page, in the API and on
+the command line.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.errors import NotFound
+from homie_ota.model import ACTIVE, AWAKE, Deployment, DeploymentState, State
+from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
+from homie_ota.rollout.why import Hold, Known, Step, Why, explain
+from homie_ota.rollout.windows import LocalTime
+from homie_ota.store import deployments, devices, events, holds, marks, naming, orders, quarantine
+from homie_ota.store import firmware as firmwares
+from homie_ota.store.tables import leftover, membership, rollout, target, wave
+
+STEPS = 40
+"""Events of a device that the table shows, the newest."""
+
+ALARM_DAYS = 7 * 86_400.0
+
+_OPEN = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.DRAINING, RolloutState.REVERTING)
+_TOLD_OF = (MemberState.WAITING, MemberState.SKIPPED, MemberState.ABSENT)
+"""Members whose rollout is the answer; for all others it is their deployment."""
+
+_KINDS = ("deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure")
+_CLEARS = {
+    "image": "an image is kept on {topic}; the device flashes it at every connect. Clear it: an empty retained message "
+    "to that topic (`homie-ota leftovers` does it).",
+    "ota": "a `$ota` is kept on {topic}: the device restarts into an update at every connect. Overwrite it with the "
+    "version that it runs (`homie-ota leftovers` does it).",
+}
+
+
+def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Why:
+    """The answer for one device; `local` is now on the wall clock, for windows. Raises NotFound."""
+    row = devices.row(connection, device_pk)
+    if row is None:
+        raise NotFound("This device is not known any more.")
+    latest = next(iter(deployments.find(connection, device_pk=device_pk, limit=1)), None)
+    wanted = _wanted(connection, device_pk, latest)
+    rows = _events(connection, device_pk)
+    return explain(
+        Known(
+            runs=f"{row['fw_name']} {row['fw_version']}".strip(),
+            state=State(row["state"]),
+            latest=latest,
+            wanted=_name(connection, wanted),
+            holds=_holds(connection, row, latest, local, now),
+            pinned=_pinned(connection, device_pk, now),
+            quarantines=tuple(
+                Hold(each.code, each.reason) for each in quarantine.of_device(connection, device_pk)
+            ),
+            leftovers=_leftovers(connection, device_pk),
+            refused=_refused(connection, row, latest, wanted),
+            rollout=_rollout(connection, device_pk),
+            alarms=_alarms(rows, now),
+            steps=tuple(_step(each) for each in rows),
+        )
+    )
+
+
+def _wanted(connection: Connection, device_pk: int, latest: Deployment | None) -> str:
+    """The image of the target, or else of the latest attempt: its SHA-256, empty when nothing was ever wanted."""
+    if latest is not None and latest.state in ACTIVE:
+        return latest.sha256
+    aim = connection.execute(sa.select(target.c.sha256).where(target.c.device_pk == device_pk)).scalar()
+    return aim or (latest.sha256 if latest else "")
+
+
+def _name(connection: Connection, sha256: str) -> str:
+    return " ".join(naming.images(connection, [sha256])[sha256]).strip() if sha256 else ""
+
+
+def _holds(
+    connection: Connection, row: dict[str, Any], latest: Deployment | None, local: LocalTime, now: float
+) -> tuple[Hold, ...]:
+    if latest is None or latest.state is not DeploymentState.QUEUED:
+        return ()
+    found = holds.of(connection, latest, local, now)
+    if not found and row["state"] in AWAKE:
+        return (Hold("next", "the device is ready; it is sent when a transfer slot is free."),)
+    return found
+
+
+def _pinned(connection: Connection, device_pk: int, now: float) -> Hold | None:
+    pin = marks.pin_of(connection, device_pk, now)
+    return Hold("pinned", f"It is pinned: {pin.reason}.", pin.until) if pin else None
+
+
+def _leftovers(connection: Connection, device_pk: int) -> tuple[str, ...]:
+    query = sa.select(leftover.c.topic, leftover.c.kind).where(leftover.c.device_pk == device_pk)
+    found = connection.execute(query.order_by(leftover.c.topic))
+    return tuple(
+        "On the broker " + _CLEARS[kind].format(topic=topic) for topic, kind in found if kind in _CLEARS
+    )
+
+
+def _refused(
+    connection: Connection, row: dict[str, Any], latest: Deployment | None, wanted: str
+) -> tuple[str, ...]:
+    """Why the device may not get the image that is wanted of it, when nothing of it is under way."""
+    if not wanted or (latest is not None and latest.sha256 == wanted):
+        return ()  # its own end says more
+    image = firmwares.get(connection, wanted)
+    if image is None or (row["md5"] and row["md5"] == image.md5):
+        return ()
+    answer = orders.verdict(connection, row["pk"], image)
+    return () if answer.allowed else tuple(answer.reasons)
+
+
+def _rollout(connection: Connection, device_pk: int) -> str:
+    columns = (rollout.c.id, rollout.c.name, rollout.c.state, rollout.c.wave, membership.c.wave.label("mine"))
+    query = (
+        sa.select(*columns, rollout.c.reason, membership.c.outcome, membership.c.reason.label("because"))
+        .join(rollout, rollout.c.id == membership.c.rollout_id)
+        .where(membership.c.device_pk == device_pk, rollout.c.state.in_(_OPEN))
+        .where(membership.c.outcome.in_(_TOLD_OF))
+        .order_by(rollout.c.id.desc())
+    )
+    found = connection.execute(query).mappings().first()
+    return "" if found is None else _of_rollout(connection, dict(found))
+
+
+def _of_rollout(connection: Connection, found: dict[str, Any]) -> str:
+    name = f"Rollout {found['id']}" + (f" ({found['name']})" if found["name"] else "")
+    state = (
+        f", which is {found['state']}: {found['reason']}"
+        if found["reason"]
+        else f", which is {found['state']}"
+    )
+    if found["outcome"] == MemberState.SKIPPED:
+        return f"{name} leaves it out: {found['because']}"
+    if found["outcome"] == MemberState.ABSENT:
+        return f"{name} did not meet it awake; it is updated when it comes, behind the others."
+    return f"It is in wave {found['mine'] + 1} of {name}{state}. {_gate(connection, found)}".strip()
+
+
+def _gate(connection: Connection, found: dict[str, Any]) -> str:
+    """What the wave before it still needs."""
+    running = sa.select(wave.c.reading).where(
+        wave.c.rollout_id == found["id"],
+        wave.c.number == found["wave"],
+        wave.c.state == WaveState.RUNNING.value,
+    )
+    reading = connection.execute(running).scalar() or {}
+    text = reading.get("text", "")
+    return f"Wave {found['wave'] + 1} goes first{': ' + text if text else ''}."
+
+
+# --- How it came ----------------------------------------------------------------------------------------------------
+
+
+def _events(connection: Connection, device_pk: int) -> list[dict[str, Any]]:
+    rows = events.recent(connection, limit=STEPS, device_pk=device_pk)
+    return [row for row in reversed(rows) if row["kind"] in _KINDS]
+
+
+def _alarms(rows: list[dict[str, Any]], now: float) -> tuple[str, ...]:
+    """Troubles after a success, each once; older ones are history."""
+    texts = [
+        str(row["data"]["text"])
+        for row in rows
+        if row["kind"] == "device" and row["data"].get("text") and now - row["at"] < ALARM_DAYS
+    ]
+    return tuple(dict.fromkeys(texts))
+
+
+def _step(row: dict[str, Any]) -> Step:
+    data = row["data"] or {}
+    what = data.get("state") or data.get("event") or data.get("answer") or row["kind"]
+    number = f"deployment {row['deployment_id']}: " if row["deployment_id"] else ""
+    by = f" by {row['actor']}" if row["actor"] else ""
+    reason = data.get("reason") or data.get("text") or data.get("why") or ""
+    return Step(row["at"], f"{number}{what}{by}", str(reason))
