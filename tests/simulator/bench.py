@@ -42,7 +42,8 @@ class Bench:
     def __init__(self, key: str, *, old: bytes = OLD, **changed: Any) -> None:
         generation = GENERATIONS[key]
         identity = Identity(generation.base, "hall-lamp", "Hall lamp", "5C:CF:7F:00:00:01", "10.0.0.2")
-        setup = Setup(identity, read_sketch(old), (LIGHT,), **({"timing": Timing()} | changed))
+        made: dict[str, Any] = {"timing": Timing(), "nodes": (LIGHT,)} | changed
+        setup = Setup(identity, read_sketch(old), **made)
         self.device: VirtualDevice = make_device(generation, setup)
         self.now = 0.0
         self.outputs: list[Output] = []

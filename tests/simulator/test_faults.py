@@ -10,7 +10,8 @@ from homie_ota.simulator.values import (
     Faults,
     Timing,
 )
-from simulator.bench import NEW_MD5, Bench
+from simulator.bench import LIGHT, NEW_MD5, Bench
+from simulator.recordings import RELAY
 
 
 @pytest.mark.parametrize(("key", "word", "woken"), [("v3", "sleeping", "init"), ("v2", "false", "true")])
@@ -101,3 +102,50 @@ def test_a_lost_connection_is_made_again_without_a_boot() -> None:
     assert bench.kinds() == ["Connect", "Subscribe"]
     assert bench.device.boots == 1
     assert Drop() not in bench.outputs
+
+
+def after_an_update(key: str, faults: Faults, seconds: float = 400.0) -> Bench:
+    """A device that was updated, and what it said in the minutes after its reboot."""
+    bench = Bench(key, faults=faults, nodes=(LIGHT, RELAY)).up()
+    bench.pass_time(200)
+    bench.offer()
+    bench.outputs.clear()
+    bench.pass_time(seconds)
+    return bench
+
+
+LATER = [
+    (Faults(heap_left=0.4), "$stats/freeheap", "30000", "12000"),
+    (Faults(signal_lost=45), "$stats/signal", "80", "35"),
+    (Faults(node_missing=True), "$nodes", "light,relay", "light"),
+]
+
+
+@pytest.mark.parametrize(("faults", "topic", "before", "after"), LATER)
+def test_what_gets_worse_with_a_new_image_was_well_before(
+    faults: Faults, topic: str, before: str, after: str
+) -> None:
+    bench = Bench("v4", faults=faults, nodes=(LIGHT, RELAY))
+    bench.do(bench.device.power_on(0.0))
+    bench.pass_time(0)
+    assert bench.texts(topic) == [before]
+    assert set(after_an_update("v4", faults).texts(topic)) == {after}
+
+
+def test_a_silent_one_is_ready_and_tells_no_statistics_with_the_new_image() -> None:
+    bench = after_an_update("v3", Faults(silent=True))
+    assert bench.texts("$state")[-1] == "ready"
+    assert bench.texts("$stats/uptime") == []
+
+
+@pytest.mark.parametrize("restarts", [1, 3])
+def test_one_that_restarts_a_few_times_stays_then(restarts: int) -> None:
+    bench = after_an_update("v3", Faults(restarts=restarts))
+    assert bench.texts("$state").count("ready") == 1 + restarts
+    assert bench.device.boots == 2 + restarts
+    assert bench.device.firmware.version == "1.1.0"
+
+
+def test_one_that_alternates_announces_the_new_and_the_old_image_in_turn() -> None:
+    bench = after_an_update("v3", Faults(alternates=True), 30.0)
+    assert bench.texts("$fw/version")[:4] == ["1.1.0", "1.0.0", "1.1.0", "1.0.0"]

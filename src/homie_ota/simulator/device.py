@@ -11,16 +11,16 @@ from dataclasses import replace
 from math import inf
 
 from homie_ota.model import Publish
+from homie_ota.simulator.aftermath import Aftermath
 from homie_ota.simulator.announce import Line, Self, announcement, statistics
 from homie_ota.simulator.generations import GENERATIONS, Generation
 from homie_ota.simulator.images import Sketch
 from homie_ota.simulator.settings import Settings
 from homie_ota.simulator.setup import Phase, Setup
-from homie_ota.simulator.values import Chunk, Connect, Disconnect, Drop, HttpResponse, Output, Subscribe
+from homie_ota.simulator.values import Chunk, Connect, Disconnect, Drop, HttpResponse, Node, Output, Subscribe
 
 MAX_TOPIC = 128
 """Longer topics are ignored without a word (rule 17)."""
-_RESTART_LOOP = 3.0
 
 
 class VirtualDevice(ABC):
@@ -34,7 +34,6 @@ class VirtualDevice(ABC):
         self.timing = setup.timing
         self.faults = setup.faults
         self.server = setup.server
-        self.nodes = setup.nodes
         self.readings = setup.readings
         self.boots = 0
         self.images_received = 0
@@ -44,6 +43,7 @@ class VirtualDevice(ABC):
         self.successor: tuple[Generation, Setup] | None = None
         """What it has become, when it was flashed with firmware of another generation; it is GONE itself then."""
         self._setup = setup
+        self._aftermath = Aftermath(setup.faults)
         self._settings = Settings(
             setup.identity,
             broker=setup.broker,
@@ -63,6 +63,11 @@ class VirtualDevice(ABC):
         """What it runs."""
         return self.sketch
 
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes that it announces."""
+        return self._aftermath.nodes(self._setup.nodes)
+
     # --- what happens to it ---------------------------------------------------------------------------------------
 
     def power_on(self, now: float) -> list[Output]:
@@ -80,7 +85,7 @@ class VirtualDevice(ABC):
         self.phase = Phase.ANNOUNCED
         self.readings.restart()
         lines = announcement(self._self())
-        return [*self._first_word(), *self._say(lines), self._subscription()]
+        return [*self._live(self.generation.liveness.first), *self._say(lines), self._subscription()]
 
     def connection_lost(self, now: float) -> list[Output]:
         """The connection broke, or could not be made."""
@@ -91,7 +96,7 @@ class VirtualDevice(ABC):
 
     def wifi_lost(self, now: float) -> list[Output]:
         """The access point is gone for good."""
-        last = self._statistics(now) if self._quirk_stats_at_wifi_loss() else []
+        last = self._statistics(now) if self.generation.quirks.stats_at_wifi_loss else []
         self.phase = Phase.GONE
         return last
 
@@ -130,9 +135,10 @@ class VirtualDevice(ABC):
                 return self._come_up(now)
             case Phase.ANNOUNCED:
                 self.phase = Phase.READY
-                self._ready_at = self._stats_at = now
-                self._schedule_restart(now)
-                return self._last_word()
+                self._ready_at = now
+                self._stats_at = inf if self._aftermath.is_silent else now
+                self._reboot_at = min(self._reboot_at, self._aftermath.restart_at(now))
+                return self._live(self.generation.liveness.ready)
             case Phase.READY:
                 return self._ready_tick(now)
         return []
@@ -187,6 +193,7 @@ class VirtualDevice(ABC):
             self.successor = GENERATIONS[key], self._setup.crossed(GENERATIONS[key], sketch)
             self.phase = Phase.GONE
         else:
+            self._aftermath.flashed(self.sketch)
             self.sketch = sketch
 
     def _come_up(self, now: float) -> list[Output]:
@@ -194,6 +201,7 @@ class VirtualDevice(ABC):
             self.boots += 1
             self._booted_at = now
             self._cold = False
+            self.sketch = self._aftermath.booted(self.sketch)
             self._settled()
         self.phase = Phase.CONNECTING
         self._payloads.clear()
@@ -210,10 +218,6 @@ class VirtualDevice(ABC):
     def _wait(self, until: float) -> None:
         self.phase = Phase.WAITING
         self._due = until
-
-    def _schedule_restart(self, now: float) -> None:
-        if self.faults.restart_loop and self.images_received:
-            self._reboot_at = now + _RESTART_LOOP
 
     def _sleep_at(self) -> float:
         return self._ready_at + self.timing.awake if self.timing.asleep else inf
@@ -233,17 +237,14 @@ class VirtualDevice(ABC):
             self._settings.ota_enabled,
         )
 
-    def _first_word(self) -> list[Output]:
-        liveness = self.generation.liveness
-        return [self._publish(liveness.topic, liveness.first)] if liveness.first else []
-
-    def _last_word(self) -> list[Output]:
-        liveness = self.generation.liveness
-        return [self._publish(liveness.topic, liveness.ready)] if liveness.ready else []
+    def _live(self, word: str) -> list[Output]:
+        """Say this of itself, where its generation says it at all."""
+        return [self._publish(self.generation.liveness.topic, word)] if word else []
 
     def _statistics(self, now: float) -> list[Output]:
         uptime = int(now - self._booted_at)
-        return self._say(statistics(self.generation, self.hardware, uptime, self._settings.interval))
+        hardware = self._aftermath.hardware(self.hardware)
+        return self._say(statistics(self.generation, hardware, uptime, self._settings.interval))
 
     def _publish(self, below: str, text: str) -> Publish:
         return Publish(f"{self.identity.topic}/{below}", text.encode(), self.generation.qos, True)
@@ -254,12 +255,10 @@ class VirtualDevice(ABC):
     def _set(self, below: str, text: str) -> list[Output]:
         """Somebody set a property: it answers with the new value when it takes it."""
         node_id, prop_id, _ = below.split("/")
-        for node in self.nodes:
-            for prop in node.properties:
-                if (node.id, prop.id) == (node_id, prop_id) and prop.settable and prop.accepts(text):
-                    self.readings.remember(node_id, prop_id, text)
-                    return [self._publish(f"{node_id}/{prop_id}", text)]
-        return []
+        if not any(node.id == node_id and node.takes(prop_id, text) for node in self.nodes):
+            return []
+        self.readings.remember(node_id, prop_id, text)
+        return [self._publish(f"{node_id}/{prop_id}", text)]
 
     # --- what the ways of updating differ in ----------------------------------------------------------------------
 
@@ -284,9 +283,6 @@ class VirtualDevice(ABC):
 
     def _is_busy(self) -> bool:
         return False
-
-    def _quirk_stats_at_wifi_loss(self) -> bool:
-        return self.generation.quirks.stats_at_wifi_loss
 
     def _boots(self, sketch: Sketch) -> bool:
         """Whether what was flashed finds its way back to the broker."""

@@ -106,6 +106,10 @@ class Node:
     type: str
     properties: tuple[Property, ...]
 
+    def takes(self, prop_id: str, text: str) -> bool:
+        """Whether it has this property, and lets it be set to this."""
+        return any(each.id == prop_id and each.settable and each.accepts(text) for each in self.properties)
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -172,6 +176,18 @@ class Faults:
     """Takes so long for an image that it drops its own connection (rule 21)."""
     restart_loop: bool = False
     """Boots again and again, a few seconds after each announce, once it runs a new image."""
+    restarts: int = 0
+    """Boots so many times more with a new image, and then stays."""
+    alternates: bool = False
+    """Boots again and again with a new image, and runs the old and the new one in turn."""
+    heap_left: float = 1.0
+    """The part of its free heap that a new image leaves it; told from develop on."""
+    signal_lost: int = 0
+    """Points of its signal that it loses with a new image."""
+    node_missing: bool = False
+    """Announces one node less with a new image."""
+    silent: bool = False
+    """Tells no statistics with a new image."""
     checksum_refused: bool = False
     refuses: bool = False
     """Answers 403 to everything although it says that OTA is enabled."""
