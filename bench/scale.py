@@ -16,6 +16,8 @@ class Scale:
     live_rounds: int = 8
     announces: int = 200
     image_bytes: int = 600_000
+    large_image_bytes: int = 4_000_000
+    inspecting_seconds: float = 0.2
     fetches: int = 1_500
     connections: int = 8
     told: int = 200
@@ -30,6 +32,6 @@ class Scale:
 FULL = Scale()
 TINY = Scale(
     repetitions=1, devices=40, slow_devices=40, live_devices=20, live_rounds=2, announces=5, image_bytes=60_000,
-    fetches=20, connections=2, told=4, slow_readers=5, small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2,
-    quiet_seconds=0.5,
+    large_image_bytes=200_000, inspecting_seconds=0.01, fetches=20, connections=2, told=4, slow_readers=5,
+    small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2, quiet_seconds=0.5,
 )  # fmt: skip

@@ -13,12 +13,13 @@ import pytest
 from servers import find_program
 
 PROJECT = Path(__file__).parents[1]
-PROGRAMS = {
+PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "a": (("mosquitto", "mosquitto"), ("mosquitto_sub", "mosquitto-clients")),
     "b": (("mosquitto", "mosquitto"), ("mosquitto_sub", "mosquitto-clients")),
     "c": (("mosquitto", "mosquitto"), ("nginx", "nginx-light")),
     "d": (("mosquitto", "mosquitto"),),
     "e": (("mosquitto", "mosquitto"),),
+    "f": (),
 }
 UNITS = {"s", "ms", "/s", "MB", "%"}
 
@@ -69,10 +70,18 @@ def test_a_small_inventory_is_complete_beside_a_subscriber_that_heard_it_all(
     assert [each["ours"] for each in figures if each["unit"] == "%"] == [100, 100]
 
 
+@pytest.mark.parametrize("figures", ["f"], indirect=True)
+def test_inspection_is_measured_for_small_and_large_images_without_and_with_the_search(
+    figures: list[dict[str, Any]],
+) -> None:
+    assert [each["targets"][0]["bound"] for each in figures] == [3, 10, 10, 3, 10, 10]
+    assert all(each["reference"] > 0 and "files/s" in each["note"] for each in figures)
+
+
 def test_an_unknown_benchmark_is_wrong_use_and_names_those_there_are() -> None:
     done = bench("z")
     assert done.returncode == 2
-    assert "there are a, b, c, d, e" in done.stderr
+    assert "there are a, b, c, d, e, f" in done.stderr
 
 
 def test_the_page_tells_machine_versions_and_what_is_met(tmp_path: Path) -> None:
