@@ -21,6 +21,7 @@ _COMMANDS = {
     "user": "server:user",
     "upload": "firmware:upload",
     "firmware": "firmware:firmware",
+    "compare": "firmware:compare",
     "devices": "devices:devices",
     "device": "devices:device",
     "why": "devices:why",

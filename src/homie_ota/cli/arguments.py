@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homie_ota import __version__
+from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_upload
 
 _EXITS = """\
 exit status: 0 done; 1 it failed; 2 wrong use; 3 not found; 4 refused (conflict, not eligible);
@@ -46,7 +47,6 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
     for add in (
         _serve,
         _demo,
-        _upload,
         _firmware,
         _devices,
         _device,
@@ -123,18 +123,9 @@ def _simulate(commands: Any, whole: bool) -> None:
         add_arguments(parser)
 
 
-def _upload(commands: Any) -> None:
-    parser = _command(commands, "upload", "store a firmware file on the server")
-    parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("--description", default="", metavar="TEXT")
-    parser.add_argument("--name", default="", metavar="N", help="for an image that does not say its name")
-    parser.add_argument(
-        "--version", default="", metavar="V", help="for an image that does not say its version"
-    )
-
-
 def _firmware(commands: Any) -> None:
-    _command(commands, "firmware", "list the stored firmware")
+    for add in (add_upload, add_firmware, add_compare):
+        add(commands, _command)
 
 
 def _devices(commands: Any) -> None:

@@ -75,10 +75,14 @@ class Api:
         description: str = "",
         name: str = "",
         version: str = "",
+        override: str = "",
         progress: Progress | None = None,
     ) -> Json:
-        """Send a firmware file, streamed; returns the firmware as stored. WrongUse when the file cannot be read."""
-        fields = {"description": description, "name": name, "version": version}
+        """Send a firmware file, streamed; returns the firmware as stored. WrongUse when the file cannot be read.
+
+        BadFirmware for what is no good image; `override` is the reason to take one that is only refused.
+        """
+        fields = {"description": description, "name": name, "version": version, "override": override}
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size
@@ -87,6 +91,26 @@ class Api:
                 return self._object("POST", "/firmware", form.chunks(file, progress), headers)
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise WrongUse(f"{path} cannot be read: {error.strerror}.") from None
+
+    def image(self, sha256: str) -> Json:
+        """One image with what is inside; NotFound."""
+        return self._object("GET", f"/firmware/{_segment(sha256)}")
+
+    def write_about(self, sha256: str, texts: dict[str, str]) -> Json:
+        """Change description, changelog or requires of an image, those that are named; WrongUse, NotFound."""
+        return self._send("PATCH", f"/firmware/{_segment(sha256)}", texts)
+
+    def delete_firmware(self, sha256: str) -> Json:
+        """Delete an image; Conflict while somebody needs it."""
+        return self._object("DELETE", f"/firmware/{_segment(sha256)}")
+
+    def prune(self, keep: int | None = None, *, dry_run: bool = False) -> Json:
+        """Delete all but the newest versions of each name and what somebody needs; what went, or would go."""
+        return self._send("POST", "/firmware/prune", {"keep": keep, "dry_run": dry_run})
+
+    def compare(self, a: str, b: str) -> Json:
+        """Two images beside each other, differences first; NotFound."""
+        return self._object("GET", f"/firmware/{_segment(a)}/compare/{_segment(b)}")
 
     # --- Deployments ---
 
