@@ -154,9 +154,16 @@ class RolloutSettings(_Section):
     `offered` … `verifying`: seconds without news in each state; for transfers and reboots only until more is known of a
     device, then between floor and ceiling. `soak` and the keys after it: when a device that came back counts as healthy
     (`rollout/soak.py`); `heap_margin` is a share, `signal_margin` points of its percent (`health.py`).
+    `attempts` to `longest_backoff`: what is tried again by itself (`rollout/attempts.py`); `alarm_*`: when somebody
+    should look; `lease`: after how long another server on the same database takes over from one that is silent.
     """
 
     parallel: Annotated[int, Field(ge=1, le=1000)] = 1
+    bytes_in_flight: Annotated[int, Field(ge=0)] = 0
+    starts_per_minute: Annotated[float, Field(ge=0)] = 0.0
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    backoff: SecondsOrNone = 60.0
+    longest_backoff: SecondsOrNone = 3600.0
     offered: Seconds = 90.0
     transferring: Seconds = 120.0
     rebooting: Seconds = 240.0
@@ -168,6 +175,9 @@ class RolloutSettings(_Section):
     soak_wakes: Annotated[int, Field(ge=0, le=100)] = 3
     heap_margin: Annotated[float, Field(gt=0, le=1)] = 0.2
     signal_margin: Annotated[float, Field(gt=0, le=100)] = 20.0
+    alarm_behind: Seconds = 7 * 86400.0
+    alarm_offers: Annotated[int, Field(ge=1, le=100)] = 3
+    lease: Annotated[Seconds, Field(ge=2)] = 15.0
 
 
 class AuthSettings(_Section):

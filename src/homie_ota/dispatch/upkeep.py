@@ -11,11 +11,11 @@ from homie_ota.bus import Bus
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import attempts, deployments, quarantine, turns, waiting
+from homie_ota.store import alarms, attempts, deployments, quarantine, turns, waiting
 from homie_ota.store.database import Connection, Database
 
 REPAIR_EVERY = 60.0
-"""Seconds between two looks whether every turn fits the state of its device."""
+"""Seconds between two looks whether every turn fits the state of its device, and whether an alarm began."""
 
 
 class Upkeep:
@@ -38,6 +38,8 @@ class Upkeep:
         if self._repaired <= now < self._repaired + REPAIR_EVERY:
             return False
         self._repaired = now
+        for alarm in await self._database.write(lambda conn: alarms.watch(conn, now)):
+            self._bus.say("alarm", device_pk=alarm.device_pk, code=alarm.code)
         return await self._database.write(lambda conn: _repair(conn, now)) > 0
 
 

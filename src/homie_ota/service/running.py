@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -23,11 +24,12 @@ from homie_ota.broker import EmbeddedBroker
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
 from homie_ota.dispatch import Dispatch, Sender, Terms
+from homie_ota.dispatch.leftovers import Leftovers
 from homie_ota.dispatch.rollouts import Rollouts
 from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
-from homie_ota.mqtt import Session
+from homie_ota.mqtt import Session, scan
 from homie_ota.service.known import known_secrets
 from homie_ota.service.places import choose_broker, listen, own_address
 from homie_ota.service.terms import hand_over
@@ -77,6 +79,7 @@ class Service:
                 ("ingest", self.ingest.run),
                 ("dispatch", dispatch.run),
                 ("rollouts", rollouts.run),
+                ("leftovers", self._leftovers(dispatch).run),
                 ("gaps", self._watch_drops),
             )
         ]
@@ -172,9 +175,28 @@ class Service:
 
     def _dispatch(self) -> Dispatch:
         assert self.session is not None
-        terms = Terms(self.settings.rollout.parallel, self.public_url, self.settings.ota.url_lifetime)
+        wanted = self.settings.rollout
+        terms = Terms(
+            wanted.parallel,
+            self.public_url,
+            self.settings.ota.url_lifetime,
+            wanted.bytes_in_flight,
+            wanted.starts_per_minute,
+            wanted.lease,
+        )
         sender = Sender(self.session.deliver, self._is_open)
         return Dispatch(self.database, self.images, self.bus, sender, terms)
+
+    def _leftovers(self, dispatch: Dispatch) -> Leftovers:
+        assert self.session is not None
+        return Leftovers(
+            self.database,
+            self.bus,
+            Sender(self.session.deliver, self._is_open),
+            partial(scan, self.session.broker),
+            self.settings.mqtt.base_topics,
+            may=dispatch.leads,
+        )
 
     @property
     def public_url(self) -> str:

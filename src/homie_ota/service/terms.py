@@ -1,4 +1,4 @@
-"""What the settings ask of deployments: deadlines, the soak after an update, and what counts as worse.
+"""What the settings ask of deployments: deadlines, soak, what counts as worse, how often is tried again, alarms.
 
 Rule: handed over once, at start; the rooms below get plain values and know no settings.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from homie_ota.config import Settings
 from homie_ota.health import Thresholds
+from homie_ota.rollout.attempts import Budget
 from homie_ota.rollout.deadlines import Bounds
 from homie_ota.rollout.soak import Terms
-from homie_ota.store import deployments, pace, verifying
+from homie_ota.store import alarms, attempts, deployments, pace, verifying
 
 
 def hand_over(settings: Settings) -> None:
@@ -21,3 +22,5 @@ def hand_over(settings: Settings) -> None:
         Terms(soak=wanted.soak, intervals=wanted.soak_intervals, wakes=wanted.soak_wakes),
         Thresholds(heap=wanted.heap_margin, signal=wanted.signal_margin),
     )
+    attempts.use_budget(Budget(wanted.attempts, wanted.backoff, wanted.longest_backoff))
+    alarms.use_limits(alarms.Limits(behind=wanted.alarm_behind, offers=wanted.alarm_offers))

@@ -127,6 +127,13 @@ Index(
     postgresql_where=text("kind = 'rollout'"),
 )
 
+Index(
+    "event_of_alarms",
+    event.c.seq,
+    sqlite_where=text("kind = 'alarm'"),
+    postgresql_where=text("kind = 'alarm'"),
+)
+
 lease = Table(
     "lease",
     metadata,

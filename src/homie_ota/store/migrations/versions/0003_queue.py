@@ -26,7 +26,8 @@ def upgrade() -> None:
     _index("deployment_lapses", ["not_after"], "state = 'queued' AND not_after IS NOT NULL")
     _index("deployment_unfollowed", ["id"], "state = 'failed' AND followed IN ('', 'cure')")
     op.create_index("deployment_offers", "deployment", ["offered_at"])
+    _index("event_of_alarms", ["seq"], "kind = 'alarm'", "event")
 
 
-def _index(name: str, columns: list[str], where: str) -> None:
-    op.create_index(name, "deployment", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+def _index(name: str, columns: list[str], where: str, table: str = "deployment") -> None:
+    op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
