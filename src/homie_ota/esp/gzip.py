@@ -19,6 +19,8 @@ RATIO = 100
 
 PIECE = 1 << 16
 _SLICE = 1 << 14
+"""Bytes that are unpacked at once; slices begin at multiples of this, however the file comes."""
+
 _JUDGED_FROM = 1 << 20
 """Bytes unpacked from which on the ratio counts: less harms nobody."""
 
@@ -45,16 +47,18 @@ class Unpacker:
     def feed(self, chunk: bytes | memoryview) -> Iterator[bytes]:
         """Take the next bytes of the file; what they unpack to, in pieces of at most PIECE bytes."""
         view = memoryview(chunk)
-        for at in range(0, len(view), _SLICE):
-            data = bytes(view[at : at + _SLICE])
+        while view:
+            data = bytes(view[: _SLICE - self.packed % _SLICE])
+            view = view[len(data) :]
             self.packed += len(data)
-            while data and not self.trouble:
-                data = self._begun(data)
+            while data := self._begun(data):
                 yield from self._unpacked(data)
                 data = self._member.unused_data if self._member.eof else b""
 
     def _begun(self, data: bytes) -> bytes:
         """What of these bytes belongs to a member, after beginning a new one where one ended."""
+        if not data or self.trouble:
+            return b""
         if self._members and not self._member.eof:
             return data
         data, self._between = self._between + data, b""
@@ -77,21 +81,22 @@ class Unpacker:
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error as error:
-                self.trouble = finding("gzip-broken", place=self.packed, why=_reason(error))
+                self.trouble = finding("gzip-broken", why=_reason(error))
                 return
-            data, more = (
-                self._member.unconsumed_tail,
-                len(piece) == PIECE or bool(self._member.unconsumed_tail),
-            )
+            data = self._member.unconsumed_tail
+            # At its end a member leaves what stands behind it in `unconsumed_tail` too.
+            more = not self._member.eof and (bool(data) or len(piece) == PIECE)
             self.size += len(piece)
             self._judge()
             if piece and not self.trouble:
                 yield piece
 
     def _judge(self) -> None:
+        # Rounded up to whole slices, so that it does not matter in what chunks the file comes.
+        packed = self.packed + -self.packed % _SLICE
         if self.size > self._cap:
             self.trouble = finding("gzip-too-large", cap=self._cap / (1 << 20))
-        elif self.size > max(_JUDGED_FROM, self._ratio * self.packed):
+        elif self.size > max(_JUDGED_FROM, self._ratio * packed):
             self.trouble = finding("gzip-bomb", ratio=self._ratio)
 
     def finish(self) -> tuple[Finding, ...]:

@@ -10,13 +10,12 @@ import re
 from struct import unpack_from
 
 from homie_ota.esp.image.nouns import AppDescriptor
-from homie_ota.esp.image.text import c_string
+from homie_ota.esp.image.text import c_string, iso_date
 
 _MAGIC = b"\x32\x54\xcd\xab"
 _ARDUINO = "arduino-lib-builder"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d{4})")
-_TIME = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d")
 
 
 def descriptor_of(start: bytes, at: int = 32) -> AppDescriptor | None:
@@ -40,5 +39,5 @@ def iso(date: str, time: str = "") -> str:
     found = _DATE.fullmatch(date)
     if not found or found[1] not in _MONTHS:
         return ""
-    day = f"{found[3]}-{_MONTHS.index(found[1]) + 1:02}-{int(found[2]):02}"
-    return f"{day}T{time}" if _TIME.fullmatch(time) else day
+    day = iso_date(f"{found[3]}-{_MONTHS.index(found[1]) + 1:02}-{int(found[2]):02}")
+    return (day and iso_date(f"{day}T{time}")) or day

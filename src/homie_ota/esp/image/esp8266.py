@@ -21,24 +21,31 @@ from homie_ota.esp.image.walk import Walk
 
 SKETCH = 0x1000
 _FLASH_SEEN_AT = 0x40200000
+_BOOT_LOADER_AT = 0x4010F000
 _FILLINGS = (b"\xaa" * 8, b"\xff" * 8, bytes(8))
 _CRC_PLACES = (0xFF8, 0x1010)
 _LONGEST = 16 << 20
 _SIGNED_BY_CORE = "by the Arduino core; it is not part of the checksum that devices report"
 
 
-def begins_with_boot_loader(head: bytes, size: int) -> Walk | None:
+def sketch_follows(head: bytes) -> bool:
+    """Whether a sketch's image begins at 0x1000, whatever the boot loader's header before it looks like."""
+    sketch = head[SKETCH : SKETCH + 12]
+    return (
+        len(sketch) == 12
+        and sketch[0] == MAGIC
+        and unpack_from("<I", sketch, 8)[0] >> 20 == _FLASH_SEEN_AT >> 20
+    )
+
+
+def begins_with_boot_loader(head: bytes) -> Walk | None:
     """The walk through the Arduino core's boot loader at the beginning of a file; None when it is something else."""
     boot = Walk("boot loader", 0, ESP8266, hashing=False)
     boot.feed(0, head[:SKETCH])
-    small = boot.end is not None and not any(ESP8266.runs_from_flash(each.address) for each in boot.segments)
-    sketch = head[SKETCH : SKETCH + 12]
-    sketch_follows = (
-        len(sketch) == 12 and sketch[0] == MAGIC and unpack_from("<I", sketch, 8)[0] >> 20 == 0x402
+    is_small = boot.end is not None and not any(
+        ESP8266.runs_from_flash(each.address) for each in boot.segments
     )
-    alone = size <= SKETCH and boot.entry >> 12 == 0x4010F
-    eboot = boot.entry >> 12 == 0x4010F
-    return boot if sketch_follows or (small and (alone or eboot)) else None
+    return boot if sketch_follows(head) or (is_small and boot.entry >> 12 == _BOOT_LOADER_AT >> 12) else None
 
 
 class Crc:
@@ -203,7 +210,7 @@ class Arduino:
         ]
 
 
-def layout_of(head: bytes, size: int) -> Arduino | Plain:
-    """The reader for an ESP8266's file with this beginning; `size` is the number of bytes in `head`."""
-    boot = begins_with_boot_loader(head, size)
+def layout_of(head: bytes) -> Arduino | Plain:
+    """The reader for an ESP8266's file with this beginning."""
+    boot = begins_with_boot_loader(head)
     return Arduino(head, boot) if boot else Plain(head)

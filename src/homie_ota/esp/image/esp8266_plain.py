@@ -29,6 +29,9 @@ _MD5 = 16
 _HASH = 32
 
 
+_FIRST_FOUR = Check("headers", "image", CheckResult.UNKNOWN, "the MD5 leaves out the first four bytes")
+
+
 class MicroPython:
     """The MD5 behind a MicroPython image, over everything before it but the first four bytes."""
 
@@ -100,8 +103,8 @@ class Plain:
         if not found:
             kind, found, more = self._ends(size, code)
             checks += more
-        if not any(each.what in ("md5", "sha256") for each in checks):
-            checks.append(headers_check("image"))
+        if not any(each.what == "sha256" for each in checks):
+            checks.append(headers_check("image") if not self._micropython else _FIRST_FOUR)
         flash, descriptor = flash_of(self._head, ESP8266), descriptor_of(self._image.start, _DESCRIPTOR)
         return Inspection(
             kind=kind,

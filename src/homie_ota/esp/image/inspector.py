@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from homie_ota.esp.image import esp8266, factory
-from homie_ota.esp.image.chips import ESP8266, chip_of
+from homie_ota.esp.image.chips import ESP8266, MAGIC, chip_of
 from homie_ota.esp.image.esp32 import Family
 from homie_ota.esp.image.findings import finding
 from homie_ota.esp.image.magic import Magic
@@ -23,6 +23,9 @@ from homie_ota.esp.image.window import Windows
 
 BLOCK = 1 << 16
 """Bytes that are looked at at once. The first block is the head: merged images show their partition table in it."""
+
+
+_E9 = bytes((MAGIC,))
 
 
 class _Layout(Protocol):
@@ -41,9 +44,9 @@ def _layout_of(head: bytes) -> _Layout:
     if merged:
         return factory.Factory(head, merged)
     chip = chip_of(head)
-    if chip is None:
-        return Stranger(head)
-    return esp8266.layout_of(head, len(head)) if chip is ESP8266 else Family(chip)
+    if chip is ESP8266 or (head[:1] == _E9 and chip is None and esp8266.sketch_follows(head)):
+        return esp8266.layout_of(head)
+    return Family(chip) if chip else Stranger(head)
 
 
 class Inspector:

@@ -36,7 +36,7 @@ NO_IMAGE: dict[str, tuple[str, str]] = {
         "This gzip file is cut off after {packed:,} bytes, of which {size:,} could be unpacked.",
         AGAIN,
     ),
-    "gzip-broken": ("This gzip file is damaged before byte {place:,}: {why}.", AGAIN),
+    "gzip-broken": ("This gzip file is damaged: {why}.", AGAIN),
     "gzip-too-large": (
         "This gzip file unpacks to more than {cap:.4g} MiB, the most that may be uploaded.",
         f"No ESP image is that large. {BUILD}",

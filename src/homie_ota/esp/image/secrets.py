@@ -32,9 +32,9 @@ _NEAR = 400
 """Bytes behind a key's first line in which its own bytes begin; libraries hold the first line alone."""
 
 _SURE = 8
-"""A secret this long that stands anywhere is meant; a shorter one counts only as a word of its own."""
+"""A secret this long that stands anywhere is meant; a shorter one counts only as a text of its own."""
 _SHORTEST = 4
-_WORD = re.compile(rb"[\x21-\x7e]")
+_TEXT = re.compile(rb"[\x20-\x7e]")
 
 
 class Secrets:
@@ -85,7 +85,7 @@ class Secrets:
 
     def _given(self, what: str, marks: Marks, data: bytes, position: int) -> None:
         end = position + len(marks.mark)
-        alone = not _WORD.match(data[position - 1 : position]) and not _WORD.match(data[end : end + 1])
+        alone = not _TEXT.match(data[position - 1 : position]) and not _TEXT.match(data[end : end + 1])
         if alone or len(marks.mark) >= _SURE:
             marks.stop()
             self._say(finding("secret-known", what=what))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from homie_ota.esp.image.text import clean
+from homie_ota.esp.image.text import clean, iso_date
 from homie_ota.esp.image.window import Marks, Window
 
 _MOST_MARKS = 200
@@ -97,4 +97,4 @@ class Versions:
 
 def _iso(text: str) -> str:
     """A date as a framework writes it, `20141209` or `2026-07-05 21:12:11`, as ISO has it."""
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if text.isdecimal() else text.replace(" ", "T")
+    return iso_date(f"{text[:4]}-{text[4:6]}-{text[6:]}" if text.isdecimal() else text.replace(" ", "T"))
