@@ -144,17 +144,6 @@ def test_what_does_not_fit_is_refused_with_the_reason_unless_a_person_says_why(w
     assert world.deployment(1).override == "the header lies"
 
 
-def test_all_devices_of_a_name_are_updated_but_those_that_cannot(world: World) -> None:
-    firmware = world.firmware("lamp", "2.0.0")
-    world.device("a"), world.device("b"), world.device("c", way="none"), world.device("d", fw_name="other")
-    client = world.client(headers=BROWSER)
-    asked = client.get("/update-all", params={"firmware": firmware.sha256})
-    assert "2 will be updated" in asked.text
-    assert "c cannot be updated from here" in asked.text
-    done = client.post("/update-all", data={"word": form_word(asked), "firmware": firmware.sha256})
-    assert "2 devices are queued; 1 skipped." in client.get(done.headers["location"]).text
-
-
 def test_firmware_is_described_downloaded_and_deleted(world: World) -> None:
     firmware = world.firmware()
     client = world.client(headers=BROWSER)

@@ -84,10 +84,11 @@ def _abort(connection: Connection, of: Rollout, now: float, by: str, reason: str
     )
     unsent = _count(connection, of, MemberState.WAITING, MemberState.QUEUED, MemberState.ABSENT)
     unsent += filling.queued_back(connection, of)
-    moved = _move(connection, of, Move.ABORT, now, by, reason or "Aborted by a person.")
+    means = f"{_sent(running)}{unsent} will not start."
+    moved = _move(connection, of, Move.ABORT, now, by, f"{reason or 'Aborted by a person.'} {means}")
     memberships.withdraw(connection, of.id, "The rollout was aborted.", now=now)
     filling.take_back(connection, moved, TAKEN_BACK, now=now, by=by, limit=AT_ONCE)
-    return Steered(moved, f"Rollout {of.id} is aborted. {_sent(running)}{unsent} will not start.")
+    return Steered(moved, f"Rollout {of.id} is aborted. {means}")
 
 
 def _revert(connection: Connection, of: Rollout, now: float, by: str, reason: str) -> Steered:

@@ -68,27 +68,6 @@ async def order(shell: Shell, actor: Actor, device: str, firmware: str, override
     return made
 
 
-async def order_all(
-    shell: Shell, actor: Actor, firmware: str
-) -> tuple[Firmware, list[Deployment], list[tuple[str, str]]]:
-    """Queue a firmware for all devices that run one of its name; also says who was skipped, and why."""
-    now = shell.clock()
-
-    def write(conn: Connection) -> tuple[Firmware, list[Deployment], list[tuple[str, str]]]:
-        image = firmwares.resolve(conn, firmware)
-        made, skipped = orders.order_all(conn, name=image.name, sha256=image.sha256, by=actor.name, now=now)
-        what = (
-            f"all {image.name} to {image.version} ({image.sha256[:12]}): {len(made)}, {len(skipped)} skipped"
-        )
-        note(conn, actor, now, "ordered updates", what)
-        return image, made, skipped
-
-    image, made, skipped = await shell.database.write(write, urgent=True, durable=True)
-    for each in made:
-        _say(shell, each)
-    return image, made, skipped
-
-
 async def cancel(shell: Shell, actor: Actor, number: int) -> Deployment:
     """Take back a queued deployment; NotFound, Conflict."""
     now = shell.clock()

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
 from homie_ota.store import devices
-from homie_ota.web import classic, entrance, firmware_pages, live, ota, pages
+from homie_ota.web import classic, entrance, firmware_pages, live, ota, pages, rollout_pages
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
@@ -85,8 +85,13 @@ def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
         Route("/upload", classic.upload, methods=["POST"]),
         Route("/update", pages.ask_update),
         Route("/update", classic.update, methods=["POST"]),
-        Route("/update-all", pages.ask_update_all),
-        Route("/update-all", pages.update_all, methods=["POST"]),
+        Route("/update-all", rollout_pages.ask_update_all),
+        Route("/update-all", rollout_pages.update_all, methods=["POST"]),
+        Route("/rollouts", rollout_pages.rollout_list),
+        Route("/rollouts", rollout_pages.make_rollout, methods=["POST"]),
+        Route("/rollouts/new", rollout_pages.ask_rollout),
+        Route("/rollouts/{id}", rollout_pages.rollout),
+        Route("/rollouts/{id}", rollout_pages.change_rollout, methods=["POST"]),
         Route("/deployments", pages.deployment_list),
         Route("/deployment/{id}", pages.deployment),
         Route("/deployment/{id}", pages.change_deployment, methods=["POST"]),

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState
-from homie_ota.store import audit, deployments, devices, events, naming, orders, preview, search, waiting
+from homie_ota.store import audit, deployments, devices, events, naming, orders, search, waiting
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
@@ -35,9 +35,6 @@ COLUMNS = (
     ("seen", "Heard"),
 )
 """Head of the inventory: the word of the store to sort by, and what people read."""
-
-LISTED = 500
-"""Devices that the preview of an update of all names one by one."""
 
 HISTORY = 20
 """Deployments on the page of a device."""
@@ -119,28 +116,6 @@ async def ask_update(request: Request) -> Response:
     return page(request, "update.html", **await shell.database.read(read))
 
 
-async def ask_update_all(request: Request) -> Response:
-    """`GET /update-all?firmware=…`: which devices would be updated, and which not and why."""
-    shell, text = shell_of(request), request.query_params.get("firmware", "")
-
-    def read(conn: Connection) -> dict[str, Any]:
-        image = firmwares.resolve(conn, text)
-        judged = preview.of_name(conn, image)
-        fit = [each for each in judged if not each[1]]
-        return {"f": image, "fit": fit, "unfit": [each for each in judged if each[1]], "most": LISTED}
-
-    return page(request, "update_all.html", **await shell.database.read(read))
-
-
-async def update_all(request: Request) -> Response:
-    """`POST /update-all`: queue them all."""
-    fields = await form(request)
-    _, made, skipped = await actions.order_all(
-        shell_of(request), actions.actor_of(request), fields.get("firmware", "")
-    )
-    return see(request, "/deployments", ordered=len(made) or "0", skipped=len(skipped))
-
-
 def number_of(text: str) -> int:
     """The number of a deployment in a route; NotFound where it is none."""
     if not text.isdecimal() or len(text) > 15:
@@ -200,15 +175,7 @@ async def deployment_list(request: Request) -> Response:
 
     told = await shell.database.read(read)
     states = list(DeploymentState)
-    return page(request, "deployments.html", state=state, states=states, sentence=_ordered(request), **told)
-
-
-def _ordered(request: Request) -> str:
-    made, skipped = (_number(request.query_params.get(name)) for name in ("ordered", "skipped"))
-    if made is None:
-        return ""
-    devices = "1 device is queued" if made == 1 else f"{made} devices are queued"
-    return f"{devices}; {skipped or 0} skipped."
+    return page(request, "deployments.html", state=state, states=states, **told)
 
 
 def _number(text: str | None) -> int | None:
