@@ -37,6 +37,8 @@ COMMANDS = (
     "update",
     "why",
     "cancel",
+    "release",
+    "leftovers",
     "user",
 )
 USER = ("add", "reset", "token")

@@ -206,6 +206,8 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         "/deployments/{id}", "/deployments/{id}/cancel", "/deployments/{id}/case", "/events",
         "/devices/{id}/pin", "/devices/{id}/tags/{tag}", "/rollouts", "/rollouts/preview", "/rollouts/{id}",
         *(f"/rollouts/{{id}}/{word}" for word in ("start", "pause", "resume", "abort", "revert")),
+        "/quarantine", "/devices/{id}/release", "/devices/{id}/outlook",
+        "/leftovers", "/leftovers/look", "/leftovers/clear",
     }  # fmt: skip
     assert set(paths) == expected
     page = client.get(f"{API}/docs").text

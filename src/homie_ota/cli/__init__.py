@@ -29,6 +29,8 @@ _COMMANDS = {
     "replay": "replay:replay",
     "update": "update:update",
     "cancel": "update:cancel",
+    "release": "queue:release",
+    "leftovers": "queue:leftovers",
 }
 """Command → the module below `homie_ota.cli`, and its function: arguments → exit status."""
 

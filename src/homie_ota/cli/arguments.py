@@ -55,6 +55,8 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _case,
         _replay,
         _cancel,
+        _release,
+        _leftovers,
         _user,
     ):
         add(commands)
@@ -187,6 +189,22 @@ def _cancel(commands: Any) -> None:
     parser.add_argument(
         "what", nargs="+", metavar="DEPLOYMENT|DEVICE", help="a deployment's number, or a device's id"
     )
+
+
+def _release(commands: Any) -> None:
+    text = "let a device have an image again that it was kept from"
+    parser = _command(commands, "release", text)
+    parser.add_argument("device", metavar="DEVICE")
+    parser.add_argument(
+        "--firmware", default="", metavar="FIRMWARE", help="only this one: NAME@VERSION, or its SHA-256"
+    )
+
+
+def _leftovers(commands: Any) -> None:
+    text = "list what is kept on the broker that makes devices update at every connect"
+    parser = _command(commands, "leftovers", text)
+    parser.add_argument("--look", action="store_true", help="look at the broker again first")
+    parser.add_argument("--clear", default="", metavar="TOPIC", help="clear what is kept on this topic")
 
 
 def _user(commands: Any) -> None:

@@ -135,6 +135,23 @@ class Api:
         """Take back a deployment that is still queued; Conflict later."""
         return self._send("POST", f"/deployments/{number}/cancel", {})
 
+    def release(self, device: str, firmware: str = "") -> Json:
+        """Release a device from quarantine, for one image or all; NotFound when nothing of it is there."""
+        wanted = {"firmware": firmware} if firmware else {}
+        return self._send("POST", f"/devices/{_segment(device)}/release", wanted)
+
+    def leftovers(self) -> list[Json]:
+        """What is kept on the broker that devices would act on."""
+        return self._list("GET", "/leftovers")
+
+    def look_for_leftovers(self) -> Json:
+        """Have the broker looked at again."""
+        return self._send("POST", "/leftovers/look", {})
+
+    def clear_leftover(self, topic: str) -> Json:
+        """Have a leftover cleared; NotFound, Conflict."""
+        return self._send("POST", "/leftovers/clear", {"topic": topic})
+
     def follow(self, numbers: Iterable[int], *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
         """Each of these deployments when it is seen first and whenever it changed, until all have ended.
 

@@ -207,7 +207,7 @@ def sentence(connection: Connection, of: Leftover) -> str:
             )
         return (
             f"The broker keeps {of.text!r} on {of.topic}: the device restarts at every connect to fetch it. Clearing "
-            "it puts the version there that the device runs."
+            "it writes the version that it runs there (`homie-ota leftovers`)."
         )
     what = "an image" if of.kind is Kind.IMAGE else "the address of an image"
     return (

@@ -16,9 +16,20 @@ from homie_ota.model import ACTIVE, AWAKE, Deployment, DeploymentState, State
 from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
 from homie_ota.rollout.why import Hold, Known, Step, Why, explain
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import deployments, devices, events, holds, marks, naming, orders, quarantine
+from homie_ota.store import (
+    alarms,
+    deployments,
+    devices,
+    events,
+    holds,
+    leftovers,
+    marks,
+    naming,
+    orders,
+    quarantine,
+)
 from homie_ota.store import firmware as firmwares
-from homie_ota.store.tables import leftover, membership, rollout, target, wave
+from homie_ota.store.tables import membership, rollout, target, wave
 
 STEPS = 40
 """Events of a device that the table shows, the newest."""
@@ -29,13 +40,7 @@ _OPEN = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.DRAINING, Rollo
 _TOLD_OF = (MemberState.WAITING, MemberState.SKIPPED, MemberState.ABSENT)
 """Members whose rollout is the answer; for all others it is their deployment."""
 
-_KINDS = ("deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure")
-_CLEARS = {
-    "image": "an image is kept on {topic}; the device flashes it at every connect. Clear it: an empty retained message "
-    "to that topic (`homie-ota leftovers` does it).",
-    "ota": "a `$ota` is kept on {topic}: the device restarts into an update at every connect. Overwrite it with the "
-    "version that it runs (`homie-ota leftovers` does it).",
-}
+_KINDS = ("deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm")
 
 
 def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Why:
@@ -57,10 +62,10 @@ def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> 
             quarantines=tuple(
                 Hold(each.code, each.reason) for each in quarantine.of_device(connection, device_pk)
             ),
-            leftovers=_leftovers(connection, device_pk),
+            leftovers=leftovers.sentences(connection, device_pk),
             refused=_refused(connection, row, latest, wanted),
             rollout=_rollout(connection, device_pk),
-            alarms=_alarms(rows, now),
+            alarms=(*_alarms(rows, now), *alarms.of_device(connection, device_pk)),
             steps=tuple(_step(each) for each in rows),
         )
     )
@@ -92,14 +97,6 @@ def _holds(
 def _pinned(connection: Connection, device_pk: int, now: float) -> Hold | None:
     pin = marks.pin_of(connection, device_pk, now)
     return Hold("pinned", f"It is pinned: {pin.reason}.", pin.until) if pin else None
-
-
-def _leftovers(connection: Connection, device_pk: int) -> tuple[str, ...]:
-    query = sa.select(leftover.c.topic, leftover.c.kind).where(leftover.c.device_pk == device_pk)
-    found = connection.execute(query.order_by(leftover.c.topic))
-    return tuple(
-        "On the broker " + _CLEARS[kind].format(topic=topic) for topic, kind in found if kind in _CLEARS
-    )
 
 
 def _refused(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from homie_ota import __version__
 from homie_ota.errors import HomieOtaError, WrongUse
-from homie_ota.web.api import cases, docs, firmware, marks, rollouts, routes
+from homie_ota.web.api import cases, docs, firmware, marks, queue, rollouts, routes
 from homie_ota.web.failures import fail
 
 
@@ -40,6 +40,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(cases.router)
     app.include_router(firmware.router)
     app.include_router(marks.router)
+    app.include_router(queue.router)
     app.include_router(rollouts.router)
     app.add_api_route("/docs", docs.show, include_in_schema=False)
     for name in ("shell", "login", "listeners"):
