@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from homie_ota.bus import Bus
-from homie_ota.dispatch import Dispatch, Sender, Terms
+from homie_ota.dispatch import Dispatch, Sender
+from homie_ota.dispatch import Terms as Sending
 from homie_ota.errors import WrongUse
 from homie_ota.esp.image import Inspection
+from homie_ota.health import Thresholds
 from homie_ota.ingest import Ingest
 from homie_ota.model import ENDED, Deployment, DeploymentState, Firmware, Publish, Way
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import casefile, deployments, devices, events
+from homie_ota.rollout.soak import Terms
+from homie_ota.store import casefile, deployments, devices, events, verifying
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
 
@@ -94,17 +98,20 @@ class Replay:
             _Images(),  # type: ignore[arg-type]
             self._bus,
             Sender(self._deliver, lambda: True),
-            Terms(public_url="http://replay"),
+            Sending(public_url="http://replay"),
             clock=self._clock,
         )
 
     async def run(self) -> Replayed:
         """Play it to its end."""
+        with self._as_set_then():
+            return await self._play()
+
+    async def _play(self) -> Replayed:
         self._database.migrate()
-        deployments.use_limits(self._case["limits"])
-        number = await self._database.write(self._prepare)
-        await self._ingest.restore()
         try:
+            number = await self._database.write(self._prepare)
+            await self._ingest.restore()
             for at, play in self._script(number):
                 await self._until(at, number)
                 await play()
@@ -112,6 +119,18 @@ class Replay:
             return await self._database.read(lambda conn: self._compare(conn, number))
         finally:
             self._database.close()
+
+    @contextmanager
+    def _as_set_then(self) -> Iterator[None]:
+        """The deadlines and the soak of the recorded server, for as long as the `with` block runs."""
+        limits, terms = dict(deployments.LIMITS), dict(verifying.SETTINGS)
+        deployments.use_limits(self._case["limits"])
+        verifying.use_terms(Terms(**self._case["terms"]), Thresholds(**self._case["thresholds"]))
+        try:
+            yield
+        finally:
+            deployments.use_limits(limits)
+            verifying.use_terms(**terms)
 
     def _clock(self) -> float:
         return self._now

@@ -6,12 +6,13 @@ are its digests and what it says of itself.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import NotFound
-from homie_ota.store import deployments, devices, events, transcript
+from homie_ota.store import deployments, devices, events, transcript, verifying
 from homie_ota.store import firmware as firmwares
 
 FORMAT = "homie-ota case 1"
@@ -68,6 +69,7 @@ def of(connection: Connection, number: int) -> dict[str, Any]:
         if firmware
         else {"sha256": found.sha256},
         "limits": dict(deployments.LIMITS),
+        **{name: asdict(value) for name, value in verifying.SETTINGS.items()},
         "messages": [_message(each) for each in transcript.of(connection, number)],
         "events": [_event(each) for each in events.of_deployment(connection, number)],
     }
