@@ -17,7 +17,7 @@ from homie_ota.model import Deployment, Firmware, Way
 from homie_ota.rollout import eligibility
 from homie_ota.rollout.eligibility import Candidate, Verdict
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, devices, giving_way
+from homie_ota.store import deployments, devices, giving_way, quarantine
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.tables import device
 from homie_ota.store.tables import firmware as firmware_table
@@ -70,7 +70,20 @@ def verdicts(
     if row is None:
         raise NotFound("This device is not known any more.")
     learned = devices.learned_facts(connection, device_pk)
-    return [eligibility.judge(candidate(row, learned, each), each, override) for each in candidates]
+    found = (eligibility.judge(candidate(row, learned, each), each, override) for each in candidates)
+    return [
+        _unless_held(connection, device_pk, each, verdict)
+        for each, verdict in zip(candidates, found, strict=True)
+    ]
+
+
+def _unless_held(connection: Connection, device_pk: int, firmware: Firmware, found: Verdict) -> Verdict:
+    """No typed reason lifts a quarantine: a release does, and begins the budget anew."""
+    held = quarantine.of(connection, device_pk, firmware.sha256) if found.allowed else None
+    if held is None:
+        return found
+    told = f"{held.reason} Release the device to try this image again."
+    return Verdict(False, "quarantined", (told,), found.warnings)
 
 
 def order(
