@@ -2,6 +2,7 @@
 # make serve   the server for real devices (ARGS="--port 9090" and the like go to `homie-ota serve`)
 # make test    every check: format, lint, types, room contracts, tests (TESTS="tests/test_x.py -k word" for a part)
 # make bench   the benchmarks, each beside its reference (ARGS chooses some)
+# make inspection  docs/inspection.md anew: every file the inspection was tried with, and every miss
 # make fuzz    ten minutes of fuzzing what reads strangers' bytes (ARGS=3600 for an hour)
 #
 # All of them set up .venv first; they need only Python 3.11 or newer with venv, and make.
@@ -10,7 +11,7 @@ BIN := .venv/bin
 ARGS ?=
 TESTS ?=
 
-.PHONY: help demo serve test bench fuzz setup setup-dev packages format lint types contracts tests docs lock clean
+.PHONY: help demo serve test bench inspection fuzz setup setup-dev packages format lint types contracts tests docs lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/,$$d'
@@ -26,6 +27,9 @@ test: packages setup-dev
 
 bench: packages setup-dev
 	@exec $(BIN)/python -m bench $(ARGS)
+
+inspection: setup-dev
+	@PYTHONPATH=tests exec $(BIN)/python scripts/inspection.py
 
 fuzz: setup-dev
 	@PYTHONPATH=tests exec $(BIN)/python -m fuzz $(ARGS)

@@ -3,7 +3,7 @@
     python -m fuzz.inspection [options of libFuzzer] [folder of examples, or a file to try again]
 
 Rule: no bytes raise, chunks do not matter, what is said can be stored and shown, what is kept is bounded. A breach ends
-the process with a crash file. `make fuzz` runs it for long, tests/test_fuzz.py for a minute.
+the process with a crash file. `make fuzz` runs it for long, tests/esp/test_inspection_fuzz.py for a minute.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from fuzz.mending import mended
 
 with atheris.instrument_imports(include=["homie_ota.esp", "homie_ota.model", "homie_ota.errors"]):
     from homie_ota.esp import request
+    from homie_ota.esp.gzip import PIECE, Unpacker
     from homie_ota.esp.image import Inspection, Inspector, from_data, refusal, sentence
 
 SECRETS = (("the Wi-Fi password", b"correct-horse-battery"), ("nothing", b""))
+
+MOST, RATIO = 1 << 18, 50
+"""What a gzip file may grow to; small, so that the limits are met often."""
 
 
 def one_input(data: bytes) -> None:
@@ -32,6 +36,8 @@ def one_input(data: bytes) -> None:
     for found in whole.findings:
         assert sentence("lamp.bin", found).isprintable(), "a sentence cannot be shown"
     refusal(whole)
+    if data[:2] == b"\x1f\x8b":
+        assert unpacked(data, len(data)) == unpacked(data, 1 + len(data) // 8), "chunks of gzip matter"
     if len(data) < 2000:
         headers(data)
 
@@ -42,6 +48,18 @@ def inspected(data: bytes, step: int) -> Inspection:
     for at in range(0, len(data), step):
         inspector.feed(data[at : at + step])
     return inspector.finish()
+
+
+def unpacked(data: bytes, step: int) -> tuple[bytes, tuple[str, ...]]:
+    """What comes out of a gzip file that comes in chunks of `step` bytes, and the codes of what is said of it."""
+    unpacker, out = Unpacker(MOST, RATIO), bytearray()
+    for at in range(0, len(data), step):
+        for piece in unpacker.feed(data[at : at + step]):
+            assert len(piece) <= PIECE, "too much at once"
+            out += piece
+    codes = tuple(finding.code for finding in unpacker.finish())
+    assert len(out) <= MOST, "more than the cap"
+    return b"" if unpacker.trouble else bytes(out), codes  # how much of a broken file comes out may differ
 
 
 def headers(data: bytes) -> None:

@@ -151,3 +151,19 @@ ODD = (
 )
 CASES = (*ESP8266, *ESP32, *ODD, *OTHERS)
 BY_NAME = {case.name: case for case in CASES}
+
+#: What the real wrong files beside the checkout are, as the list that comes with them says.
+REAL_WRONG = {
+    "TimerOne-r11.zip": ("archive",),
+    "blank-4k.bin": ("erased",),
+    "esp_init_data_default.bin": ("rf-init",),
+    "esptool-bootloader-esp32c3.bin": ("boot-loader",),
+    "esptool-encrypted-hello-world.bin": ("encrypted",),
+    "heidelbridge-bootloader-esp32.bin": ("boot-loader",),
+    "heidelbridge-partitions.bin": ("partition-table",),
+    "nodemcu-0x00000.bin": ("split-half",),
+    "nodemcu-0x10000-irom.bin": ("split-half",),
+    "onebyte.bin": ("foreign", "text"),
+    "wemos-motor_shield-stm32.bin": ("foreign",),
+    "zerolength.bin": ("empty",),
+}
