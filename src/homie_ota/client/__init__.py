@@ -5,28 +5,27 @@ Rule: every failure leaves here as an error of `errors.py`, with the server's ow
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from homie_ota.client.connection import Body, Connection
+from homie_ota.client.calls import API, Json, query, segment
+from homie_ota.client.connection import Connection
 from homie_ota.client.form import Form, Progress
+from homie_ota.client.rollouts import RolloutCalls
 from homie_ota.errors import Unreachable, WrongUse
 from homie_ota.model import ENDED
 
+__all__ = ["API", "DEFAULT_SERVER", "Api", "Json"]
+
 DEFAULT_SERVER = "http://127.0.0.1:9080"
-API = "/api/v1"
 PAGE = 200
 """Items asked for at once."""
 
-Json = dict[str, Any]
 
-
-class Api:
+class Api(RolloutCalls):
     """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
 
     Without an address it is the one on this machine, DEFAULT_SERVER.
@@ -35,8 +34,7 @@ class Api:
     """
 
     def __init__(self, server: str = "", token: str = "", *, timeout: float = 30.0) -> None:
-        self._connection = Connection(server or DEFAULT_SERVER, token, timeout)
-        self.server = self._connection.server
+        super().__init__(Connection(server or DEFAULT_SERVER, token, timeout))
 
     # --- Devices ---
 
@@ -52,15 +50,15 @@ class Api:
 
     def device(self, device: str) -> Json:
         """One device, by `homie~hall-lamp` or by a bare id that is unique; NotFound, Conflict."""
-        return self._object("GET", f"/devices/{_segment(device)}")
+        return self._object("GET", f"/devices/{segment(device)}")
 
     def readings(self, device: str) -> list[Json]:
         """What the device's properties said last."""
-        return self._list("GET", f"/devices/{_segment(device)}/readings")
+        return self._list("GET", f"/devices/{segment(device)}/readings")
 
     def why(self, device: str) -> Json:
         """Why the device is, or is not, being updated."""
-        return self._object("GET", f"/devices/{_segment(device)}/why")
+        return self._object("GET", f"/devices/{segment(device)}/why")
 
     # --- Firmware ---
 
@@ -94,15 +92,15 @@ class Api:
 
     def image(self, sha256: str) -> Json:
         """One image with what is inside; NotFound."""
-        return self._object("GET", f"/firmware/{_segment(sha256)}")
+        return self._object("GET", f"/firmware/{segment(sha256)}")
 
     def write_about(self, sha256: str, texts: dict[str, str]) -> Json:
         """Change description, changelog or requires of an image, those that are named; WrongUse, NotFound."""
-        return self._send("PATCH", f"/firmware/{_segment(sha256)}", texts)
+        return self._send("PATCH", f"/firmware/{segment(sha256)}", texts)
 
     def delete_firmware(self, sha256: str) -> Json:
         """Delete an image; Conflict while somebody needs it."""
-        return self._object("DELETE", f"/firmware/{_segment(sha256)}")
+        return self._object("DELETE", f"/firmware/{segment(sha256)}")
 
     def prune(self, keep: int | None = None, *, dry_run: bool = False) -> Json:
         """Delete all but the newest versions of each name and what somebody needs; what went, or would go."""
@@ -110,7 +108,7 @@ class Api:
 
     def compare(self, a: str, b: str) -> Json:
         """Two images beside each other, differences first; NotFound."""
-        return self._object("GET", f"/firmware/{_segment(a)}/compare/{_segment(b)}")
+        return self._object("GET", f"/firmware/{segment(a)}/compare/{segment(b)}")
 
     # --- Deployments ---
 
@@ -121,7 +119,7 @@ class Api:
 
     def deployments(self, *, device: str = "", state: str = "") -> list[Json]:
         """The latest deployments, newest first, of one device or in one state."""
-        return self._list("GET", f"/deployments{_query({'device': device, 'state': state})}")
+        return self._list("GET", f"/deployments{query({'device': device, 'state': state})}")
 
     def deployment(self, number: int) -> Json:
         """One deployment with its events; NotFound."""
@@ -138,7 +136,7 @@ class Api:
     def release(self, device: str, firmware: str = "") -> Json:
         """Release a device from quarantine, for one image or all; NotFound when nothing of it is there."""
         wanted = {"firmware": firmware} if firmware else {}
-        return self._send("POST", f"/devices/{_segment(device)}/release", wanted)
+        return self._send("POST", f"/devices/{segment(device)}/release", wanted)
 
     def leftovers(self) -> list[Json]:
         """What is kept on the broker that devices would act on."""
@@ -180,37 +178,3 @@ class Api:
                 if time.monotonic() >= until:
                     raise
                 time.sleep(every)
-
-    # --- Answers ---
-
-    def _all(self, path: str, asked: dict[str, str | int]) -> Iterator[Json]:
-        """The items of a list, page after page."""
-        while True:
-            page = self._object("GET", path + _query(asked))
-            yield from page.get("items") or ()
-            if not page.get("next"):
-                return
-            asked = {**asked, "cursor": page["next"]}
-
-    def _send(self, method: str, path: str, body: Json) -> Json:
-        return self._object(method, path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-
-    def _list(self, method: str, path: str) -> list[Json]:
-        found = self._connection.request(method, API + path)
-        items = found.get("items") if isinstance(found, dict) else found
-        return items if isinstance(items, list) else self._connection.strange()
-
-    def _object(
-        self, method: str, path: str, body: Body = None, headers: dict[str, str] | None = None
-    ) -> Json:
-        found = self._connection.request(method, API + path, body, headers)
-        return found if isinstance(found, dict) else self._connection.strange()
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="~")
-
-
-def _query(asked: dict[str, str | int]) -> str:
-    given = {key: value for key, value in asked.items() if value not in ("", 0)}
-    return f"?{urlencode(given)}" if given else ""
