@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,22 @@ async def test_what_a_device_runs_or_may_have_to_go_back_to_stays(
     await database.write(write)
     await retention.apply(database, files, 1, LATER)
     assert await left(database) == ["1.0", "1.1", "1.4"]
+
+
+async def test_what_a_device_began_to_need_meanwhile_stays(
+    database: Database, files: ImageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, *_ = await stored(database, files, "1.0", "1.1", "1.2")
+    read = database.read
+
+    async def read_and_then(work: Any) -> Any:
+        found = await read(work)
+        await database.write(lambda c: put_device(c, 1, old.md5))
+        return found
+
+    monkeypatch.setattr(database, "read", read_and_then)
+    gone = await retention.prune(database, files, 1, LATER, by="jo")
+    assert [each.version for each in gone] == ["1.1"]
 
 
 async def test_an_image_that_was_just_uploaded_again_is_spared(database: Database, files: ImageFiles) -> None:

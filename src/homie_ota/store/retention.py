@@ -1,4 +1,4 @@
-"""Carries out the retention rule: what `rollout.retention` chooses is deleted, in one transaction, and written down.
+"""Carries out the retention rule: deletes what `rollout.retention` chooses and nobody needs, and writes it down.
 
 Rule: by itself (after an upload, at start) the server deletes only what was uploaded to it: files that it found in its
 directory are somebody's, and after a loss of the database it does not know yet which of them devices run. A person who
@@ -56,11 +56,15 @@ async def _delete(
     now: float,
     who: tuple[str, str],
 ) -> list[Firmware]:
-    """Rows first, in the transaction that chose them; then the files."""
+    """Rows first, then the files. Chosen beside the writer, which then only looks whether anybody needs them by now."""
     by, where = who
+    old = await database.read(chosen)
+    if not old:
+        return []
 
     def write(conn: Connection) -> list[Firmware]:
-        going = chosen(conn)
+        needs = {need.sha256 for need in needed.find(conn, [each.sha256 for each in old])}
+        going = [each for each in old if each.sha256 not in needs]
         firmware.drop(conn, [each.sha256 for each in going])
         for each in going:
             why = f"{each.filename}, SHA-256 {each.sha256[:12]}: not among the newest {keep} versions, needed by nobody"

@@ -45,12 +45,12 @@ async def listing(request: Request) -> Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         images = firmwares.find(conn, text=q, sort=sort, limit=A_PAGE, offset=start)
-        hashes = [each.sha256 for each in images]
+        used = needed.in_use_counts(conn, [each.sha256 for each in images])
         total = firmwares.total(conn, text=q)
         return {
             "items": images,
-            "used": needed.in_use_counts(conn, hashes),
-            "way_back": needed.counts(conn, hashes, needed.WAY_BACK),
+            "used": used,
+            "way_back": needed.counts(conn, [each for each in used if not used[each]], needed.WAY_BACK),
             "total": total,
             "next": start + A_PAGE if start + A_PAGE < total else None,
             "made": firmwares.get(conn, new) if new else None,
