@@ -36,6 +36,7 @@ _C6 = {0: "80m", 2: "20m"}  # its ROM divides wrongly, so the builds write 0 for
 
 _SKETCH = 0x1000
 _SMALLEST_PAGE = 0x2000
+_PADDING = 0x10000
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -55,8 +56,8 @@ class Chip:
     header: int = 24
 
     def holds(self, address: int, length: int) -> bool:
-        """Whether the chip has memory where this segment goes; address 0 is padding, which goes nowhere."""
-        if not address and self.header > 8:
+        """Whether the chip has memory where this segment goes; low addresses are padding, which goes nowhere."""
+        if address < _PADDING and self.header > 8:
             return True
         # How much flash memory is seen at once differs with the settings of a chip: there the beginning has to do.
         in_ram = any(low <= address and address + length <= high for low, high in self.ram)
@@ -110,7 +111,10 @@ ESP32_CHIPS: dict[int, Chip] = {
     13: Chip("esp32-c6", _C_FLASH, _C_RAM, 0, _C6),
     16: Chip("esp32-h2", _C_FLASH, _C_RAM, 0, _AT_48),
     18: Chip(
-        "esp32-p4", ((0x40000000, 0x4C000000),), ((0x4FF00000, 0x4FFC0000), (0x50108000, 0x50110000)), 0x2000
+        "esp32-p4",
+        flash=((0x40000000, 0x4C000000),),
+        ram=((0x30100000, 0x30102000), (0x4FF00000, 0x4FFC0000), (0x50108000, 0x50110000)),
+        boot=0x2000,
     ),
     20: Chip("esp32-c61", _C_FLASH, _C_RAM, 0, _WITHOUT_26),
     23: Chip("esp32-c5", _C_FLASH, _C_RAM, 0x2000, _WITHOUT_26),

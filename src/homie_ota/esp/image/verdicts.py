@@ -43,7 +43,7 @@ def of_program(walk: Walk) -> list[Finding]:
     odd = []
     if not walk.entry_is_in_memory():
         odd.append(finding("odd-entry", part=walk.what, entry=walk.entry))
-    placed = [(n, each) for n, each in enumerate(walk.segments, 1) if each.address and each.length]
+    placed = [(n, each) for n, each in enumerate(walk.segments, 1) if each.address >> 16 and each.length]
     for (first, a), (second, b) in combinations(placed, 2):
         if a.address < b.address + b.length and b.address < a.address + a.length:
             odd.append(finding("odd-segment", first=first, second=second, part=walk.what))
