@@ -195,6 +195,39 @@ def test_what_the_oracle_finds_cut_off_is_refused_here(length: int) -> None:
     assert refusal(inspect(data)) is not None
 
 
+@st.composite
+def images(draw: st.DrawFn) -> tuple[str, bytes]:
+    """Images of any segments, wherever they go, with right or wrong digests."""
+    chip = draw(st.sampled_from(["esp8266", *CHIPS]))
+    bases = [0, 0x40100000, 0x3FFE8000] if chip == "esp8266" else [0, *CHIPS[chip][2:]]
+    segments = st.tuples(st.sampled_from(bases), st.integers(0, 40), st.binary(min_size=1, max_size=9))
+    pieces = [
+        builders.Piece(base + 0x20 * n, (seed * 40)[: 4 * words])
+        for n, (base, words, seed) in enumerate(draw(st.lists(segments, min_size=1, max_size=16)))
+    ]
+    extended = builders.extended(chip, draw(st.booleans())) if chip != "esp8266" else b""
+    data = builders.image(pieces, draw(st.integers(0, 3)), 0x20, draw(st.integers(0, 2**32 - 1)), extended)
+    if extended and extended[-1]:
+        data += sha256(data).digest()
+    at = draw(st.none() | st.integers(24, len(data) - 1))
+    return chip, data if at is None else data[:at] + bytes([data[at] ^ 0x11]) + data[at + 1 :]
+
+
+@settings(max_examples=200, deadline=None)
+@given(images())
+def test_any_segments_are_read_as_the_oracle_reads_them(made: tuple[str, bytes]) -> None:
+    chip, data = made
+    oracle, seen = ask(chip.replace("-", ""), data), inspect(data)
+    if oracle is None or not oracle.content:
+        assert refusal(seen) is not None
+    elif seen.chip == chip:
+        assert seen.parts[0].entry == oracle.entry
+        assert tuple(map(tuple, seen.parts[0].segments)) == oracle.segments
+        assert not any(
+            check.what in ("checksum", "sha256") and check.result == "wrong" for check in seen.checks
+        )
+
+
 # --- Signed by the vendor's own program ---------------------------------------------------------------------------
 
 
