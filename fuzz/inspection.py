@@ -50,8 +50,11 @@ def inspected(data: bytes, step: int) -> Inspection:
     return inspector.finish()
 
 
-def unpacked(data: bytes, step: int) -> tuple[bytes, tuple[str, ...]]:
-    """What comes out of a gzip file that comes in chunks of `step` bytes, and the codes of what is said of it."""
+def unpacked(data: bytes, step: int) -> tuple[bytes, tuple[str, ...]] | None:
+    """What comes out of a gzip file that comes in chunks of `step` bytes, and the codes of what is said of it.
+
+    None when it is refused: of two reasons the first met is said, and that may depend on the chunks.
+    """
     unpacker, out = Unpacker(MOST, RATIO), bytearray()
     for at in range(0, len(data), step):
         for piece in unpacker.feed(data[at : at + step]):
@@ -59,7 +62,7 @@ def unpacked(data: bytes, step: int) -> tuple[bytes, tuple[str, ...]]:
             out += piece
     codes = tuple(finding.code for finding in unpacker.finish())
     assert len(out) <= MOST, "more than the cap"
-    return b"" if unpacker.trouble else bytes(out), codes  # how much of a broken file comes out may differ
+    return None if unpacker.trouble else (bytes(out), codes)
 
 
 def headers(data: bytes) -> None:
