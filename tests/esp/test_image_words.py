@@ -81,9 +81,15 @@ def test_a_reason_lifts_a_refusal_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        (b"mqtt://user:hunter2@10.0.0.1:1883/x", "mqtt://u… (4 characters):h… (7 characters)@10.0.0.1:1883"),
-        (b"https://:token123@example.org", "https://:t… (8 characters)@example.org"),
-        (b"wss+x://a:b:c@[fe80::1]:80", "wss+x://a… (1 characters):b… (3 characters)@[fe80::1]:80"),
+        (b"mqtt://user:hunter2@10.0.0.1:1883/x", "mqtt://u… (4 characters):h… (7 characters)@10.0.0.1:1883."),
+        (b"https://:token123@example.org", "https://:t… (8 characters)@example.org."),
+        (b"wss+x://a:bcd@[fe80::1]:80", "wss+x://… (1 character):… (3 characters)@[fe80::1]:80."),
+        (b"mqtt://me:hunter2@secret:part@host/", "mqtt://… (2 characters):h… (19 characters)@host."),
+        ("ab://u:Grüße1@h".encode(), "ab://… (1 character):G… (6 characters)@h."),
+        (b"ab://u:%s@h" % (b"p" * 600), "ab://… (1 character):p… (600 characters)@h."),
+        (b"ab://user:p@ss/w@rd@host", "ab://u… (4 characters):… (1 character)@…."),
+        (b"ab://u:%s@%s@host" % (b"p" * 9, b"q" * 900), "ab://… (1 character):p… (9 characters)@…."),
+        (b"https://ghp_0123456789abcdefghij@github.com/x", "https://g… (24 characters)@github.com."),
     ],
 )
 def test_a_password_in_an_address_is_shown_by_its_first_character_and_length(text: bytes, shown: str) -> None:
@@ -97,7 +103,7 @@ def test_a_password_in_an_address_is_shown_by_its_first_character_and_length(tex
     [
         b"http://%s:%s@%s", b"mqtt://{user}:{password}@host", b"http://$USER:${PASS}@host", b"ftp://me:****@host",
         b"http://example.org:80/@x", b"a://b:c", b"://x:y@z", b"http://user@host", b"http://a b:c d@e",
-        b"http://u:" + b"p" * 200 + b"@h",
+        b"ssh://git@github.com/x", b"http://u:" + b"p" * 900 + b"@h",
     ],
 )  # fmt: skip
 def test_addresses_without_a_password_are_nothing_to_warn_of(text: bytes) -> None:

@@ -16,12 +16,15 @@ from homie_ota.esp.image.window import AFTER, Marks, Window
 
 _MOST_MARKS = 2000
 _MOST_FINDINGS = 5
+_SHOWN_FROM = 4
 
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}\Z")
-_LOGIN = re.compile(
-    rb"://([^\s/:@?#\"'<>\x00-\x20\x7f-\xff]{0,64}):([^\s/@?#\"'<>\x00-\x20\x7f-\xff]{1,128})"
-    rb"@([A-Za-z0-9\[%][A-Za-z0-9.:\[\]%_-]{0,99})"
-)
+_LONGEST = 800
+_AUTHORITY = re.compile(rb"[^\x00-\x20/?#\"<>\\\x7f]{3,%d}" % _LONGEST)
+_BEHIND = re.compile(rb"[^\x00-\x20\x7f]{0,200}")
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]{20,}")
+"""What stands alone before the @ and is that long is no user's name."""
+
 _PLACEHOLDER = re.compile(
     rb"%[-+0-9.*]{0,4}[a-zA-Z]|\{[^}]{0,32}\}?|\$\{?[A-Za-z_]{0,32}\}?|\*+|x+|\.+", re.IGNORECASE
 )
@@ -68,13 +71,29 @@ class Secrets:
         return self._found
 
     def _address(self, data: bytes, position: int) -> None:
-        login = _LOGIN.match(data, position)
+        authority = _AUTHORITY.match(data, position + 3)
         scheme = _SCHEME.search(data[max(0, position - 16) : position])
-        if not login or not scheme or _PLACEHOLDER.fullmatch(login[2]):
+        if not authority or not scheme:
             return
-        user = f"{_masked(login[1])}:" if login[1] else ":"
-        shown = f"{scheme[0].decode()}://{user}{_masked(login[2])}@{login[3].decode()}"
+        # An unescaped @ may be part of the password: the host is what stands behind the last one.
+        login, _, host = authority[0].rpartition(b"@")
+        user, colon, password = login.partition(b":")
+        if (
+            not host
+            or not (password if colon else _TOKEN.fullmatch(user))
+            or _PLACEHOLDER.fullmatch(password)
+        ):
+            return
+        who = f"{_masked(user)}:{_masked(password)}" if colon else _masked(user)
+        where = "…" if self._is_cut(authority, data) else host[:100].decode(errors="replace")
+        shown = f"{scheme[0].decode()}://{who}@{where}"
         self._say(finding("secret-url", shown=clean(shown, 200)))
+
+    @staticmethod
+    def _is_cut(authority: re.Match[bytes], data: bytes) -> bool:
+        """Whether what looks like the host may be a piece of a password: one more @ follows, or may follow."""
+        behind = _BEHIND.match(data, authority.end())
+        return len(authority[0]) == _LONGEST or (behind is not None and b"@" in behind[0])
 
     def _key(self, data: bytes, position: int) -> None:
         key = _KEY.match(data, position)
@@ -97,5 +116,7 @@ class Secrets:
 
 
 def _masked(secret: bytes) -> str:
-    """First character and length of a secret, the most that is shown of it."""
-    return f"{secret[:1].decode()}… ({len(secret)} characters)"
+    """First character and length of a secret, the most that is shown of it; of a short one only the length."""
+    text = secret.decode(errors="replace")
+    first = text[0] if len(text) >= _SHOWN_FROM else ""
+    return f"{first}… ({len(text)} character{'' if len(text) == 1 else 's'})" if text else ""
