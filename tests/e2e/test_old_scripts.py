@@ -75,7 +75,7 @@ NO_IMAGES = {
     "ELF": b"\x7fELF" + bytes(5000),
     "ZIP": b"PK\x03\x04" + bytes(5000),
     "gzip": b"\x1f\x8b\x08" + bytes(5000),
-    "E9": bytes(5000),
+    "E9": b"\x12\x34" * 2500,
 }
 """A word that the sentence has to have, and the file."""
 
