@@ -53,6 +53,12 @@ def compare(a: str, b: str) -> int | None:
     return (left > right) - (left < right)
 
 
+def release(text: str) -> tuple[int, ...] | None:
+    """The numbers of a plain release (`v2.1` → 2, 1); None for dates, words and what else has no such numbers."""
+    scheme, components, _ = _read(text)
+    return tuple(int(each[:99]) for each in components) if scheme == "number" else None
+
+
 def _read(text: str) -> tuple[str, list[str], str]:
     """The scheme (`number`, `date`, `word` or empty), the numbers of the release, and what stands behind them."""
     text = unicodedata.normalize("NFKD", text).strip().partition("+")[0]  # build metadata orders nothing
