@@ -47,6 +47,17 @@ def test_a_factory_image_padded_to_the_whole_flash_stays_one(chip: str) -> None:
     assert seen.kind == "factory"
 
 
+@pytest.mark.parametrize("table_at", [0x9000, 0xC000, 0xF000, 0x10000, 0x12000])
+@pytest.mark.parametrize("chip", ["esp32", "esp32-c3"])
+def test_a_factory_image_with_its_table_elsewhere_is_refused_too(chip: str, table_at: int) -> None:
+    """A large boot loader moves the table (`CONFIG_PARTITION_TABLE_OFFSET`)."""
+    boot = b"".ljust(CHIPS[chip].boot, b"\xff") + merged.boot_loader(chip)
+    data = boot.ljust(table_at, b"\xff") + merged.partition_table()
+    data = data.ljust(0x20000, b"\xff") + builders.app(chip)
+    for whole in (data, data[CHIPS[chip].boot :], data.ljust(1 << 20, b"\xff")):
+        assert refusal(inspect(whole)) is not None
+
+
 def test_bytes_like_a_partition_table_inside_an_application_do_not_make_it_a_factory_image() -> None:
     """AA 50 at 0x8000 is the tell; a long segment of constants may have it there by chance."""
     pieces = builders.app_pieces("esp32-c3")
