@@ -185,6 +185,8 @@ def test_a_device_counts_once_and_the_way_back_does_not_count_as_use(conn: Conne
     assert needed.in_use_counts(conn, [A, B, C]) == {A: 1, B: 1, C: 0}
     assert needed.in_use_by(conn, A) == 1
     assert needed.in_use_counts(conn, []) == {}
+    assert needed.counts(conn, [A, B, C], needed.WAY_BACK) == {A: 1, B: 1, C: 0}
+    assert needed.counts(conn, [A, B, C], tuple(Why)) == {A: 2, B: 1, C: 0}
 
 
 def need(why: Why, who: str, pk: int | None = 1) -> Need:
