@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import cold, first_page, http_images, inspection, live, push, report
+from bench import cold, decisions, first_page, http_images, inspection, live, push, report
 from bench.figures import Figure
 from bench.processes import ROOT, Missing
 from bench.scale import FULL, TINY, Scale
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "d": push.run,
     "e": first_page.run,
     "f": inspection.run,
+    "g": decisions.run,
 }
 
 
@@ -39,7 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "parts",
         nargs="*",
-        help="a cold inventory, b live, c HTTP, d MQTT, e start, f inspection; all by default",
+        help="a cold inventory, b live, c HTTP, d MQTT, e start, f inspection, g decisions; all by default",
     )
     parser.add_argument("--repetitions", type=int, help="what each median is made of (5)")
     parser.add_argument("--tiny", action="store_true", help="so little that it takes seconds; proves nothing")

@@ -20,6 +20,7 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "d": (("mosquitto", "mosquitto"),),
     "e": (("mosquitto", "mosquitto"),),
     "f": (),
+    "g": (),
 }
 UNITS = {"s", "ms", "/s", "MB", "%"}
 
