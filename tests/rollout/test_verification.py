@@ -221,6 +221,13 @@ def test_a_sleeper_is_done_after_three_wake_ups_each_of_which_is_a_boot() -> Non
     assert at == pytest.approx(1860 + 900.2)
 
 
+def test_a_sleeper_that_just_woke_is_not_silent_because_it_slept() -> None:
+    after, _, _ = play(SLEEPER, ready(1), stats(1, 1), *nap(20)[:-1])
+    at, found = clock(after)
+    assert found is Found.SILENT
+    assert at == pytest.approx(920.2 + 180)
+
+
 def test_a_sleeper_that_cannot_say_so_is_known_by_its_habit() -> None:
     naps = [
         each if each.state is not State.SLEEPING else replace_state(each)

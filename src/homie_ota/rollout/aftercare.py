@@ -38,7 +38,7 @@ class Aftercare:
 
     back: bool = False
     came: tuple[float, ...] = ()
-    told_at: float = 0.0
+    told_at: float | None = None
 
 
 def step(
@@ -49,7 +49,8 @@ def step(
         return replace(care, back=True, came=()), None if care.back else Trouble.WENT_BACK
     came = (*(each for each in care.came if at - each <= WITHIN), at)[-OFTEN:]
     care = replace(care, back=care.back and not runs_target, came=came)
-    if sleeps or len(came) < OFTEN or boots < OFTEN - 2 or at - care.told_at < QUIET:
+    was_told = care.told_at is not None and at - care.told_at < QUIET
+    if sleeps or was_told or len(came) < OFTEN or boots < OFTEN - 2:
         return care, None
     return replace(care, told_at=at), Trouble.RESTARTING
 
@@ -65,5 +66,5 @@ def from_data(data: Mapping[str, object]) -> Aftercare:
     return Aftercare(
         back=data.get("back") is True,
         came=tuple(each for each in came if isinstance(each, float)) if isinstance(came, list) else (),
-        told_at=told_at if isinstance(told_at, float) else 0.0,
+        told_at=told_at if isinstance(told_at, float) else None,
     )

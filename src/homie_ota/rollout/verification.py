@@ -74,6 +74,8 @@ def _state(soak: Soak, news: StateNews, terms: Terms) -> Step:
 def _ready(soak: Soak, at: float, terms: Terms) -> Step:
     if soak.asleep:  # a sleeper boots whenever it wakes
         soak = replace(soak, asleep=False, left=False, wakes=soak.wakes + 1, uptime=None, booted_at=at)
+    if soak.left_at is not None:  # it was away: silence counts from its return
+        soak = replace(soak, heard_at=max(soak.heard_at, at))
     ready_at = at if soak.ready_at is None else soak.ready_at
     soak = replace(soak, ready_at=ready_at, was_ready=True, left_at=None)
     return soak, Found.DONE if terms.is_none or soak.is_over(at, terms) else None

@@ -68,8 +68,8 @@ def _apply_to(
 
 
 def _means_something(proof: Proof, deployment: Deployment) -> bool:
-    """A device that is being verified announces the target at every connect: that proves nothing more."""
-    return not (proof.event is Event.CONFIRM and deployment.state is DeploymentState.VERIFYING)
+    """Of a device that is being verified only another image proves anything; all else its soak looks at."""
+    return deployment.state is not DeploymentState.VERIFYING or proof.event in (Event.REFUTE, Event.STRAY)
 
 
 def _verify(connection: Connection, deployment: Deployment, news: News) -> list[Deployment]:
