@@ -77,7 +77,11 @@ class Substitute(NamedTuple):
 
 
 class MarkAbsent(NamedTuple):
-    """Members of `wave` that are QUEUED since `before` or longer and were never awake since: ABSENT."""
+    """Members of `wave` that are QUEUED, and away since `before` or longer.
+
+    Who was sent nothing yet is ABSENT; who was, and has not come back since, is UNHARMED: silence after the start is
+    failure (rule 4).
+    """
 
     wave: int
     before: float

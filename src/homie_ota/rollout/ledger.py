@@ -42,13 +42,14 @@ EXPECTED = frozenset({S.QUEUED, S.REVERTING})
 
 @dataclass(slots=True)
 class Row:
-    """One member; `away_since` while something waits for it and its device is not awake."""
+    """One member; `away_since` while something waits for it and its device is away; `tried`: it was sent something."""
 
     wave: int
     state: MemberState = S.WAITING
     since: float = 0.0
     reason: str = "Its wave has not begun."
     away_since: float | None = None
+    tried: bool = False
 
 
 @dataclass(slots=True)
@@ -102,6 +103,7 @@ class Ledger:
         _count(wave, row.state, -1)
         _count(wave, state, 1)
         row.state, row.since, row.reason = state, now, reason
+        row.tried |= state is S.RUNNING
         if state in UPDATED:
             wave.last_good_at = now
         if state in revert.CONCERNED:
@@ -202,8 +204,19 @@ def _substitute(ledger: Ledger, action: Substitute, _now: float) -> list[int]:
 def _mark_absent(ledger: Ledger, action: MarkAbsent, now: float) -> list[int]:
     heap = ledger.waves[action.wave].away
     while (since := ledger.oldest(heap, S.QUEUED)) is not None and since <= action.before:
-        ledger.put(heappop(heap)[1], S.ABSENT, now, "It never woke up; it goes when it does.")
+        device = heappop(heap)[1]
+        state, reason = _SILENT[ledger.rows[device].tried]
+        ledger.put(device, state, now, reason)
     return []
+
+
+_SILENT = {
+    False: (S.ABSENT, "It never woke up; it goes when it does."),
+    True: (
+        S.UNHARMED,
+        "It was sent the image and has not come back since; nothing is known to have been flashed.",
+    ),
+}
 
 
 def _mark_stranded(ledger: Ledger, action: MarkStranded, now: float) -> list[int]:
