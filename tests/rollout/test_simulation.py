@@ -259,6 +259,12 @@ def test_who_never_wakes_is_absent_and_outside_the_count() -> None:
     assert (played.state, played.reason) == (RolloutState.FINISHED, "30 of 35 run it. 5 never woke up.")
 
 
+def test_a_rollout_to_one_device_that_never_wakes_comes_to_an_end() -> None:
+    played = play([subject(1, [])], Plan((CANARY,), absent_after=HOUR, late_for=DAY))
+    assert (played.state, played.ended_at) == (RolloutState.FINISHED, DAY)
+    assert states(played) == {1: M.ABSENT}
+
+
 def test_for_an_absent_canary_another_device_goes() -> None:
     fleet = [subject(1, [], bench=True), *FLEET[1:]]
     played = play(fleet, Plan(PLAN.waves, absent_after=HOUR, late_for=DAY))

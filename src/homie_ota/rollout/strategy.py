@@ -56,9 +56,11 @@ def next_look(view: View, now: float) -> float | None:
     absent = [
         wave.away_since + view.plan.absent_after for wave in _begun(view) if wave.away_since is not None
     ]
-    late = [] if view.passed_at is None else [view.passed_at + view.plan.late_for]
     back = [] if view.reverting_since is None else [view.reverting_since + view.plan.absent_after]
-    return min((at for at in [*readings, *absent, *late, *back] if at is not None and at > now), default=None)
+    return min(
+        (at for at in [*readings, *absent, _patience(view, now), *back] if at is not None and at > now),
+        default=None,
+    )
 
 
 def _run(view: View, now: float) -> list[Action]:
@@ -174,12 +176,16 @@ def _ending(view: View, now: float) -> list[Action]:
     total = _sum(view)
     if view.standing or total.open:
         return []
-    began = max((wave.started_at for wave in view.waves if wave.started_at is not None), default=now)
-    since = began if view.passed_at is None else view.passed_at
-    if total.absent and now < since + view.plan.late_for:
+    if total.absent and now < _patience(view, now):
         return []
     absent = f" {total.absent} never woke up." if total.absent else ""
     return [Finish(f"{total.good} of {total.counted + total.absent} run it.{absent}")]
+
+
+def _patience(view: View, now: float) -> float:
+    """Until when late joiners are waited for."""
+    began = max((wave.started_at for wave in view.waves if wave.started_at is not None), default=now)
+    return (began if view.passed_at is None else view.passed_at) + view.plan.late_for
 
 
 def _open_lane(view: View) -> list[Action]:
