@@ -62,9 +62,10 @@ contracts:
 tests:
 	$(BIN)/pytest $(TESTS)
 
-# docs/architecture.md: the table of modules, from their docstrings
+# docs/architecture.md: the table of modules, from their docstrings; docs/lifecycle.md: the life of a deployment
 docs:
 	$(BIN)/python scripts/architecture.py
+	$(BIN)/python scripts/lifecycle.py
 
 # requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)
 lock:

@@ -71,7 +71,7 @@ TRANSITIONS: dict[tuple[DeploymentState, Event], DeploymentState] = {
     (S.VERIFYING, Event.REFUTE): S.FAILED,
     (S.VERIFYING, Event.STRAY): S.FAILED,
     (S.VERIFYING, Event.EXPIRE): S.FAILED,
-    (S.FAILED, Event.CONFIRM): S.VERIFYING,  # late, and looked at like any other (docs/adr/0017)
+    (S.FAILED, Event.CONFIRM): S.VERIFYING,  # late, and looked at like any other (docs/adr/0018)
     (
         S.FAILED,
         Event.HEAL,
