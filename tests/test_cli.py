@@ -35,13 +35,21 @@ COMMANDS = (
     "devices",
     "device",
     "update",
+    "rollout",
+    "pin",
+    "unpin",
+    "tag",
+    "untag",
     "why",
     "cancel",
     "release",
     "leftovers",
     "user",
 )
-USER = ("add", "reset", "token")
+BELOW = {
+    "user": ("add", "reset", "token"),
+    "rollout": ("list", "show", "preview", "create", "start", "pause", "resume", "abort", "revert"),
+}
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -266,31 +274,43 @@ def test_what_a_glob_finds_is_shown_and_nothing_happens_without_an_answer(
     status, out, err = run("update", "lamp-*", "--to", "lamp@2.0.0")
     assert status == 2
     assert "2 devices would be updated. Say --yes" in err
-    assert told(out)[0] == "2 will be updated, 1 run it already, 2 refused."
-    assert ["lamp-2", "lamp", "1.5", "lamp", "2.0.0"] in [line.split() for line in told(out)]
+    assert told(out)[0] == "2 will be updated, 1 run it already, 2 left out."
+    assert told(out)[1].startswith("waves of 1, 1; it takes ")
+    assert ["2", "lamp-2", "lamp", "1.5", "lamp", "2.0.0"] in [line.split() for line in told(out)]
     assert any(line.startswith("  lamp-4: lamp-4 has OTA switched off") for line in told(out))
     assert any("ESP8266 image, but lamp-5 is an ESP32" in line for line in told(out))
     assert server.states() == {}
 
 
 @pytest.mark.parametrize("target", ["lamp-*", "fw:lamp -version:9", "-id:plug", "id:lamp-1,lamp-2"])
-def test_yes_orders_one_after_another(server: WebServer, run: Run, lamps: str, target: str) -> None:
+def test_yes_starts_a_rollout_to_several(server: WebServer, run: Run, lamps: str, target: str) -> None:
     status, out, _ = run("update", "--to", lamps, "--yes", "--", target)
     assert status == 0
-    assert told(out)[-2:] == ["lamp-1: deployment 1 is queued", "lamp-2: deployment 2 is queued"]
-    assert server.states() == {1: "queued", 2: "queued"}
+    assert told(out)[-1].startswith("rollout 1 is running (")
+    assert [(each.wave, each.device_id) for each in server.members(1) if each.wave >= 0] == [
+        (0, "lamp-1"),
+        (1, "lamp-2"),
+    ]
 
 
 def test_several_targets_are_one_list_without_doubles(server: WebServer, run: Run, lamps: str) -> None:
     status, out, _ = run("update", "lamp-2", "lamp-*", "homie~lamp-1", "--to", lamps, "--yes", "--json")
     assert status == 0
     found = json.loads(out)
-    assert [each["device"] for each in found["ordered"]] == ["homie~lamp-2", "homie~lamp-1"]
+    assert [each["counts"]["waiting"] for each in found["rollouts"]] == [2]
+    assert found["ordered"] == []
     assert {(each["device"], each["runs_it"]) for each in found["skipped"]} == {
         ("homie~lamp-3", True),
         ("homie~lamp-4", False),
         ("homie~lamp-5", False),
     }
+
+
+def test_all_at_once_is_a_choice_with_a_warning(server: WebServer, run: Run, lamps: str) -> None:
+    status, _, err = run("update", "lamp-*", "--to", lamps, "--yes", "--all-at-once")
+    assert status == 0
+    assert "Mind: All 2 devices are in one wave" in err
+    assert {each.wave for each in server.members(1) if each.wave >= 0} == {0}
 
 
 @pytest.mark.parametrize(
@@ -312,8 +332,8 @@ def test_a_person_is_asked(
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     found, _, err = run("update", "lamp-*", "--to", lamps)
     assert found == status
-    assert "Update 2 devices? [y/N]" in err
-    assert len(server.states()) == ordered
+    assert "Update 2 devices (way back: 0 of 2)? [y/N]" in err
+    assert len([each for each in server.members(1) if each.wave >= 0]) == ordered
 
 
 def test_json_never_asks(server: WebServer, run: Run, lamps: str) -> None:
@@ -338,12 +358,21 @@ def test_a_typed_reason_lifts_what_can_be_lifted(server: WebServer, run: Run, la
     )
 
 
-def test_a_refusal_of_the_server_does_not_stop_the_others(server: WebServer, run: Run, lamps: str) -> None:
+def test_who_is_being_updated_already_does_not_stop_the_others(
+    server: WebServer, run: Run, lamps: str
+) -> None:
     assert run("update", "lamp-1", "--to", lamps)[0] == 0
-    status, out, err = run("update", "lamp-*", "--to", lamps, "--yes")
-    assert status == 4
-    assert "lamp-1: Deployment 1 of this device is queued" in err
-    assert "lamp-2: deployment 2 is queued" in out
+    status, out, _ = run("update", "lamp-*", "--to", lamps, "--yes")
+    assert status == 0
+    assert "  lamp-1: Deployment 1 of it is queued." in told(out)
+    assert told(out)[-1] == "lamp-2: deployment 2 is queued"  # one alone needs no waves
+
+
+def test_a_reason_lifts_a_refusal_of_one_device_only(server: WebServer, run: Run, lamps: str) -> None:
+    status, _, err = run("update", "lamp-*", "--to", lamps, "--yes", "--override", "I know")
+    assert status == 2
+    assert "Name that device alone" in err
+    assert server.members(1) == []
 
 
 def test_of_several_images_of_one_version_the_fitting_one_is_sent(
@@ -417,13 +446,15 @@ def test_the_reason_of_a_failure_is_in_its_line(run: Run, lamps: str, play: Play
 @pytest.mark.parametrize("targets", [["plug"], ["id:plug"]])
 def test_what_to_think_of_is_said_before(server: WebServer, run: Run, lamps: str, targets: list[str]) -> None:
     status, _, err = run("update", *targets, "--to", lamps, "--yes")
-    assert (status, err) == (0, "homie-ota: Mind: plug runs 'plug'; this image is 'lamp'.\n")
+    assert status == 0
+    assert told(err)[0] == "homie-ota: Mind: plug runs 'plug'; this image is 'lamp'."
 
 
 def test_queued_deployments_are_cancelled_by_number_or_device(
     server: WebServer, run: Run, lamps: str
 ) -> None:
-    run("update", "lamp-1", "lamp-2", "--to", lamps, "--yes")
+    for device in ("lamp-1", "lamp-2"):
+        run("update", device, "--to", lamps)
     assert run("cancel", "1") == (0, "deployment 1 is cancelled\n", "")
     assert run("cancel", "lamp-2", "--json")[0] == 0
     assert server.states() == {1: "cancelled", 2: "cancelled"}
@@ -689,7 +720,7 @@ def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documents_tell_every_option(run: Run, command: str) -> None:
     page = (Path(__file__).parents[1] / "docs" / "commands.md").read_text("utf-8")
-    words = [[command], *([command, action] for action in USER if command == "user")]
+    words = [[command], *([command, action] for action in BELOW.get(command, ()))]
     help_ = "".join(run(*each, "--help")[1] for each in words)
     options = set(re.findall(r"--[a-z][a-z-]+", help_)) - {"--help"}
     assert f"homie-ota {command}" in page

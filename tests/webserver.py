@@ -22,7 +22,7 @@ from homie_ota.config import Settings
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.versions import version_key
-from homie_ota.store import accounts, deployments
+from homie_ota.store import accounts, deployments, memberships
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.tables import device, device_address, metadata, reading
@@ -127,6 +127,11 @@ class WebServer:
         """Every deployment's state, by number."""
         found = self.database.read_now(deployments.find)
         return {each.id: each.state.value for each in found}
+
+    def members(self, number: int) -> list[memberships.Member]:
+        """The members of a rollout, in their order."""
+        found, _ = self.database.read_now(lambda connection: memberships.page(connection, number, limit=1000))
+        return found
 
 
 def _make_token(connection: Any) -> str:

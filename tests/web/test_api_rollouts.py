@@ -74,7 +74,9 @@ def test_a_preview_tells_who_goes_when_and_writes_nothing(world: World) -> None:
         f"{API}/rollouts/preview", json={"query": "fw:lamp", "firmware": "lamp@2.0.0"}
     ).json()  # fmt: skip
     assert [wave["size"] for wave in told["waves"]] == [1, 3, 17]
-    assert told["waves"][0]["devices"] == [{"device": "homie~lamp-1", "way_back": True, "over": None}]
+    assert told["waves"][0]["devices"] == [
+        {"device": "homie~lamp-1", "runs": "lamp 1.0.0", "way_back": True, "over": None}
+    ]
     assert [(each["device"], each["code"]) for each in told["left_out"]] == [("homie~off", "ota-disabled")]
     assert told["way_back"]["text"].startswith("way back: 20 of 21")
     assert told["way_back"]["asks"] is True

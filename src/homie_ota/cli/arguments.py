@@ -10,6 +10,7 @@ from typing import Any
 
 from homie_ota import __version__
 from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_upload
+from homie_ota.cli.rollout_arguments import add_marks, add_rollout
 
 _EXITS = """\
 exit status: 0 done; 1 it failed; 2 wrong use; 3 not found; 4 refused (conflict, not eligible);
@@ -51,6 +52,7 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _devices,
         _device,
         _update,
+        _rollout,
         _why,
         _case,
         _replay,
@@ -159,8 +161,19 @@ def _update(commands: Any) -> None:
     parser.add_argument("--watch", action="store_true", help="show what happens until all have ended")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--override", default="", metavar="REASON", help="lift a refusal that can be lifted; is kept"
+        "--all-at-once", action="store_true", help="no canary: a bad image reaches every device"
     )
+    parser.add_argument(
+        "--override",
+        default="",
+        metavar="REASON",
+        help="one device: lift a refusal that can be lifted; is kept",
+    )
+
+
+def _rollout(commands: Any) -> None:
+    add_rollout(commands, _command, _QUERY)
+    add_marks(commands, _command)
 
 
 def _why(commands: Any) -> None:

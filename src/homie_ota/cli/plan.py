@@ -1,6 +1,6 @@
-"""Which devices an update is about, and what will happen to each: decided by the rules that the server has too.
+"""Which devices an update is about, and what will happen to a single one: the server is asked.
 
-Rule: nothing is sent here. The server judges again when the order comes; it may know more (free space, other orders).
+Rule: nothing is sent here, and nothing is judged here: there is one place for that.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ class Step(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def targets(api: Api, words: Sequence[str]) -> list[Json]:
-    """The devices that ids, globs of ids and queries name, each once; NotFound where one of them names none."""
-    found: dict[str, Json] = {}
-    for word in words:
-        devices = list(api.devices(_query(word))) if is_several(word) else [api.device(word)]
-        if not devices:
-            raise NotFound(f"No device fits {word!r}. Look at the list with `homie-ota devices`.")
-        found |= {key(device): device for device in devices}
-    return list(found.values())
+def query_of(api: Api, words: Sequence[str]) -> str:
+    """The query that finds all that ids, globs of ids and queries name; NotFound where one of them names none."""
+    return " OR ".join(_found(api, word) for word in words)
+
+
+def _found(api: Api, word: str) -> str:
+    if not is_several(word):
+        return f'id:"{key(api.device(word))}"'
+    query = _query(word)
+    if not list(api.devices(query, limit=1)):
+        raise NotFound(f"No device fits {word!r}. Look at the list with `homie-ota devices`.")
+    return query if query.startswith("id:") else f"({query})"
 
 
 def is_several(word: str) -> bool:

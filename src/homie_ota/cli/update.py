@@ -1,6 +1,7 @@
 """`update` and `cancel`: what will happen is shown, the orders are given, and what becomes of them is told.
 
-Rule: who named one device has decided; what a glob, a query or a list finds is shown first, and asked about.
+Rule: who named one device has decided, and gets a deployment; what a glob, a query or a list finds is shown first,
+asked about, and becomes a rollout: a canary, then more.
 """
 
 from __future__ import annotations
@@ -8,125 +9,143 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from homie_ota.cli import show
-from homie_ota.cli.devices import bare, key, named
-from homie_ota.cli.firmware import choose
-from homie_ota.cli.plan import Step, is_several, judge, targets
+from homie_ota.cli import rollout, rollout_show, show
+from homie_ota.cli.devices import key
+from homie_ota.cli.firmware import choose, hashes
+from homie_ota.cli.plan import is_several, judge, query_of
+from homie_ota.cli.rollout_arguments import all_at_once
 from homie_ota.client import Api, Json
-from homie_ota.errors import HomieOtaError, NotFound, Unreachable, WrongUse
+from homie_ota.errors import NotEligible, NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState
 
 FAILED, REFUSED = 1, 4
-_SHOWN = 20
-"""Devices of a plan that are listed one by one."""
 
 
 def update(arguments: Namespace) -> int:
     """Bring devices to a firmware."""
     api = Api(arguments.server, arguments.token)
     images = choose(api.firmware(), arguments.to)
-    devices = targets(api, arguments.target)
-    plan = [judge(device, images, arguments.override) for device in devices]
-    if len(devices) > 1 or any(is_several(word) for word in arguments.target):
-        if not _agreed(plan, arguments):
-            return FAILED
-    elif not plan[0].runs_it:
-        _warn(plan[:1])
-        # The server knows more of this one device. Of several images of one name and version it takes what fits.
-        plan = [Step(devices[0], images[0] if len(images) == 1 else {"sha256": arguments.to})]
-    elif not arguments.json:
-        show.line(plan[0].why)
-    made, refused = _order(api, [step for step in plan if step.firmware], arguments)
-    if arguments.json and not arguments.watch:
-        show.as_json({"ordered": list(made.values()), "skipped": _skipped(plan, refused)})
-    failed = arguments.watch and _watch(api, made, arguments.json)
-    return FAILED if failed else _status(plan, refused)
+    if len(arguments.target) > 1 or is_several(arguments.target[0]):
+        return _several(api, images, arguments)
+    return _single(api, images, arguments)
 
 
-def _status(plan: Sequence[Step], refused: dict[str, HomieOtaError]) -> int:
-    """A refusal that was shown and agreed to is no failure, as long as something else was wanted."""
-    if refused:
-        return next(iter(refused.values())).exit_status
-    nothing = not any(step.firmware for step in plan)
-    return REFUSED if nothing and not all(step.runs_it for step in plan) else 0
+# --- One device ----------------------------------------------------------------------------------------------------
 
 
-# --- The plan ------------------------------------------------------------------------------------------------------
-
-
-def _agreed(plan: Sequence[Step], arguments: Namespace) -> bool:
-    """Show what will happen and ask, where there is something to decide; raises WrongUse where nobody can answer."""
-    count = sum(1 for step in plan if step.firmware)
-    if not arguments.json:
-        _show(plan, count)
-    if not count or arguments.yes:
-        return True
-    if arguments.json or not sys.stdin.isatty():
-        raise WrongUse(f"{count} devices would be updated. Say --yes to do that without being asked.")
-    sys.stderr.write(f"Update {count} devices? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _show(plan: Sequence[Step], count: int) -> None:
-    changing = [step for step in plan if step.firmware]
-    refused = [step for step in plan if not step.firmware and not step.runs_it]
-    running = len(plan) - len(changing) - len(refused)
-    show.line(f"{count} will be updated, {running} run it already, {len(refused)} refused.")
-    rows = [
-        (bare(step.device), named(step.device.get("firmware")), named(step.firmware)) for step in changing
-    ]
-    if rows:
-        show.line()
-        show.table(("DEVICE", "RUNS", "GETS"), rows[:_SHOWN])
-    if len(rows) > _SHOWN:
-        show.line(f"… and {len(rows) - _SHOWN} more")
-    if refused:
-        show.line()
-    for step in refused:
-        show.line(f"  {bare(step.device)}: {step.why}")
-    _warn(changing)
-
-
-def _warn(plan: Sequence[Step]) -> None:
-    """Say what to think of before it is done, each only once."""
-    for warning in dict.fromkeys(warning for step in plan for warning in step.warnings):
+def _single(api: Api, images: Sequence[Json], arguments: Namespace) -> int:
+    device = api.device(arguments.target[0])
+    step = judge(device, images, arguments.override)
+    if step.runs_it:
+        if arguments.json and not arguments.watch:
+            _as_json(skipped=[_left_out(device, step.why, runs_it=True)])
+        elif not arguments.json:
+            show.line(step.why)
+        return 0
+    for warning in dict.fromkeys(step.warnings):
         show.say(f"Mind: {warning}")
+    # The server knows more of this one device. Of several images of one name and version it takes what fits.
+    wanted = images[0]["sha256"] if len(images) == 1 else arguments.to
+    return _ordered(api, key(device), wanted, arguments)
 
 
-def _skipped(plan: Sequence[Step], refused: dict[str, HomieOtaError]) -> list[Json]:
-    known = [
-        {"device": key(step.device), "why": step.why, "runs_it": step.runs_it}
-        for step in plan
-        if not step.firmware
+def _ordered(api: Api, device: str, wanted: str, arguments: Namespace) -> int:
+    made = api.order(device, wanted, arguments.override)
+    if arguments.watch:
+        return FAILED if _watch(api, {device: made}, arguments.json) else 0
+    if arguments.json:
+        _as_json(ordered=[made])
+    else:
+        show.line(f"{device.rpartition('~')[2]}: deployment {made['id']} is queued")
+    return 0
+
+
+def _left_out(device: Json, why: str, *, runs_it: bool) -> Json:
+    return {"device": key(device), "why": why, "runs_it": runs_it}
+
+
+def _as_json(
+    ordered: Sequence[Json] = (), rollouts: Sequence[Json] = (), skipped: Sequence[Json] = ()
+) -> None:
+    show.as_json({"ordered": list(ordered), "rollouts": list(rollouts), "skipped": list(skipped)})
+
+
+# --- Several -------------------------------------------------------------------------------------------------------
+
+
+class _Asked(NamedTuple):
+    """What is ordered of the server, and what it says that it would do."""
+
+    order: Json
+    seen: Json
+
+
+def _several(api: Api, images: Sequence[Json], arguments: Namespace) -> int:
+    """A rollout to all that the words find; to a single one of them a deployment."""
+    if arguments.override:
+        raise WrongUse("--override lifts a refusal of one device. Name that device alone.")
+    asked = _asked(api, images, arguments)
+    if not rollout.agreed([each.seen for each in asked], arguments):
+        return FAILED
+    wanted = [each for each in asked if each.seen["members"]]
+    if not wanted:
+        return _nothing(asked, arguments)
+    if sum(each.seen["members"] for each in wanted) == 1:
+        (order, seen), *_ = wanted
+        return _ordered(api, seen["waves"][0]["devices"][0]["device"], order["firmware"], arguments)
+    return _started(api, wanted, _skipped(asked), arguments)
+
+
+def _asked(api: Api, images: Sequence[Json], arguments: Namespace) -> list[_Asked]:
+    """One order for each image that somebody can get: a build for each chip. NotEligible where a device can get two."""
+    plan = {"plan": all_at_once()} if arguments.all_at_once else {}
+    query = query_of(api, arguments.target)
+    orders = [{"query": query, "firmware": image["sha256"], **plan} for image in images]
+    asked = [_Asked(order, api.preview_rollout(order)) for order in orders]
+    fitting = [each for each in asked if each.seen["members"]] or asked[:1]
+    devices = [line["device"] for each in fitting for wave in each.seen["waves"] for line in wave["devices"]]
+    if len(set(devices)) < len(devices):
+        raise NotEligible(f"Several images fit: {hashes(list(images))}. Say which by its SHA-256.")
+    return fitting
+
+
+def _skipped(asked: Sequence[_Asked]) -> list[Json]:
+    """Who gets nothing of all that is ordered."""
+    given = {line["device"] for each in asked for wave in each.seen["waves"] for line in wave["devices"]}
+    left = {
+        line["device"]: line
+        for each in asked
+        for line in each.seen["left_out"]
+        if line["device"] not in given
+    }
+    return [
+        {"device": device, "why": line["reason"], "runs_it": line["code"] == "runs-it"}
+        for device, line in left.items()
     ]
-    return known + [{"device": id_, "why": str(error), "runs_it": False} for id_, error in refused.items()]
 
 
-# --- The orders ----------------------------------------------------------------------------------------------------
+def _nothing(asked: Sequence[_Asked], arguments: Namespace) -> int:
+    """A refusal is one unless all that was wanted is there already."""
+    skipped = _skipped(asked)
+    if arguments.json:
+        _as_json(skipped=skipped)
+    return 0 if all(each["runs_it"] for each in skipped) else REFUSED
 
 
-def _order(
-    api: Api, wanted: Sequence[Step], arguments: Namespace
-) -> tuple[dict[str, Json], dict[str, HomieOtaError]]:
-    """Order one after another: the deployments and the refusals by device; Unreachable when the server is gone."""
-    made: dict[str, Json] = {}
-    refused: dict[str, HomieOtaError] = {}
-    for step in wanted:
-        assert step.firmware is not None
-        try:
-            made[key(step.device)] = api.order(key(step.device), step.firmware["sha256"], arguments.override)
-        except Unreachable:
-            raise
-        except HomieOtaError as error:
-            refused[key(step.device)] = error
-            show.say(str(error) if len(wanted) == 1 else f"{bare(step.device)}: {error}")
-        else:
-            if not arguments.json and not arguments.watch:
-                number = made[key(step.device)]["id"]
-                show.line(f"{bare(step.device)}: deployment {number} is queued")
-    return made, refused
+def _started(api: Api, wanted: Sequence[_Asked], skipped: Sequence[Json], arguments: Namespace) -> int:
+    made = [api.create_rollout({**each.order, "start": True}) for each in wanted]
+    if arguments.watch:
+        return max([rollout.watch(api, each["id"], as_json=arguments.json) for each in made])
+    if arguments.json:
+        _as_json(rollouts=made, skipped=skipped)
+        return 0
+    for each in made:
+        show.line(
+            f"{rollout_show.made(each)}. Look at it with `homie-ota rollout show {each['id']} --watch`."
+        )
+    return 0
 
 
 # --- What became of them -------------------------------------------------------------------------------------------

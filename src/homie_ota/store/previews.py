@@ -179,12 +179,13 @@ def _warnings(fit: Sequence[Judged]) -> list[str]:
     for each in fit:
         name = each.row["device_id"]
         for text in (*each.warnings, *_over(each)):
-            about.setdefault(text.replace(name, "{}"), []).append(name)
+            about.setdefault(text.removeprefix(name), []).append(name if text.startswith(name) else "")
     return [_named(text, names) for text, names in about.items()]
 
 
 def _named(text: str, names: Sequence[str]) -> str:
-    return text.replace("{}", names[0] if len(names) == 1 else f"{names[0]} (and {len(names) - 1} more)", 1)
+    others = f" (and {len(names) - 1} more)" if names[0] and len(names) > 1 else ""
+    return f"{names[0]}{others}{text}"
 
 
 def _over(each: Judged) -> list[str]:

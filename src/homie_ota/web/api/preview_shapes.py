@@ -26,6 +26,7 @@ class PreviewDevice(Shape):
     """A device of a preview. `way_back`: this server holds the image that it runs; `over`: its stepping stones."""
 
     device: str
+    runs: str
     way_back: bool
     over: str | None
 
@@ -142,7 +143,12 @@ def preview(seen: Preview) -> PreviewShape:
 
 def _wave(number: int, lines: list[Line]) -> PreviewWave:
     devices = [
-        PreviewDevice(device=each.judged.key, way_back=each.way_back, over=each.judged.over or None)
+        PreviewDevice(
+            device=each.judged.key,
+            runs=f"{each.judged.row['fw_name']} {each.judged.row['fw_version']}".strip(),
+            way_back=each.way_back,
+            over=each.judged.over or None,
+        )
         for each in lines[:LISTED]
     ]
     return PreviewWave(number=number, size=len(lines), devices=devices)
