@@ -29,6 +29,9 @@ class Scale:
     quiet_seconds: float = 5.0
     rollouts: tuple[int, ...] = (1_000, 10_000, 100_000)
     day_devices: int = 10_000
+    rollout_devices: int = 1_000
+    rollout_parallel: int = 10
+    rollout_bytes: int = 40_960
 
 
 FULL = Scale()
@@ -36,5 +39,5 @@ TINY = Scale(
     repetitions=1, devices=40, slow_devices=40, live_devices=20, live_rounds=2, announces=5, image_bytes=60_000,
     large_image_bytes=200_000, inspecting_seconds=0.01, fetches=20, connections=2, told=4, slow_readers=5,
     small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2, quiet_seconds=0.5,
-    rollouts=(20, 200), day_devices=50,
+    rollouts=(20, 200), day_devices=50, rollout_devices=8, rollout_parallel=4,
 )  # fmt: skip

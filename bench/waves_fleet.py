@@ -1,0 +1,37 @@
+"""The virtual devices of (i), as one process: `python -m bench.waves_fleet`; says when all are ready.
+
+They take an image as fast as it comes; a restart takes them a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from homie_ota.service import run_loop, stop_signal
+from homie_ota.simulator.fleet import FleetOptions
+from homie_ota.simulator.shell import VirtualFleet
+from homie_ota.simulator.values import Timing
+
+RESTART = Timing(reboot=3.0, reconnect=1.0, interval=600.0)
+SPEED = 20.0
+
+
+async def _main(about: dict[str, Any]) -> int:
+    stop = stop_signal()
+    options = FleetOptions(
+        mqtt=f"mqtt://127.0.0.1:{about['port']}", devices=about["devices"], mix={"v3": 1}, timing=RESTART,
+        speed=SPEED, rate=1e9, readings_every=0,
+    )  # fmt: skip
+    async with VirtualFleet(options) as fleet:
+        await fleet.all_ready(120)
+        await asyncio.to_thread(sys.stdout.write, json.dumps({"ready": True}) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_loop(_main(json.loads(sys.argv[1]))))
