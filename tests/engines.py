@@ -39,12 +39,15 @@ class Engine:
         bases: Sequence[str] = ("homie/", "devices/"),
         speed: float = 1.0,
         soak: Terms = NO_SOAK,
+        parallel: int = 3,
+        database: str = "",
+        client_id: str = "engine",
     ) -> None:
         verifying.use_terms(soak, Thresholds())
         folder.mkdir(parents=True, exist_ok=True)
         began = time.time()
         self.clock: Callable[[], float] = lambda: began + (time.time() - began) * speed
-        self.database = Database(str(folder / "homie-ota.sqlite3"))
+        self.database = Database(database or str(folder / "homie-ota.sqlite3"))
         self.database.migrate()
         (folder / "firmwares").mkdir(exist_ok=True)
         self.images = ImageFiles(folder / "firmwares")
@@ -54,7 +57,7 @@ class Engine:
         self.gate: Callable[[Publish], None] = lambda _: None
         self.session = Session(
             broker,
-            client_id="engine",
+            client_id=client_id,
             on_message=self.ingest.receive,
             on_connect=self._connected,
             on_lost=self.ingest.forget_presence,
@@ -64,7 +67,7 @@ class Engine:
             self.images,
             self.bus,
             Sender(self._deliver, lambda: self.session.connected and self.ingest.reread.settled),
-            DispatchTerms(parallel=3, public_url="http://127.0.0.1:9", url_lifetime=60),
+            DispatchTerms(parallel=parallel, public_url="http://127.0.0.1:9", url_lifetime=60),
             clock=self.clock,
         )
         self.rollouts = Rollouts(self.database, self.bus, clock=self.clock, may=self.dispatch.leads)
