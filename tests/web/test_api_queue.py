@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -21,7 +22,7 @@ def held(world: World, *versions: str) -> int:
     for version in versions:
         image = world.firmware(version=version)
         put = Held(pk, image.sha256, "came-back-old", "This image did harm.", time.time())
-        world.write(lambda conn, put=put: quarantine.add(conn, put))
+        world.write(partial(quarantine.add, held=put))
     return pk
 
 
@@ -113,8 +114,8 @@ def test_the_outlook_of_a_sleeper_tells_when_it_wakes_and_whether_an_image_fits(
     now = time.time()
     for at in range(5):
         woke = now - 3000.0 + 600.0 * at
-        world.write(lambda c, woke=woke: rhythm.note(c, [pk], [], now=woke, watching=True))
-        world.write(lambda c, woke=woke: rhythm.note(c, [], [pk], now=woke + 20.0, watching=True))
+        world.write(partial(rhythm.note, woke=[pk], left=[], now=woke, watching=True))
+        world.write(partial(rhythm.note, woke=[], left=[pk], now=woke + 20.0, watching=True))
     told = world.client().get(f"{API}/devices/hall/outlook", params={"firmware": "lamp@2.0.0"}).json()
     assert (told["every_s"], told["awake_for_s"], told["samples"]) == (600.0, 20.0, 5)
     assert told["next_chance"] is not None
