@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from homie_ota.store import audit
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.tables import deployment
 from homie_ota.store.tables import firmware as table
+from homie_ota.web import firmware_views
 from web.world import BROWSER, World, form_word
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "ä\u202e€😀"]
@@ -93,6 +95,20 @@ def test_two_images_of_one_name_and_version_are_told_apart_by_their_hashes(world
     text = page(world, f"/firmware/{first.filename}")
     assert "Another image has this name and version" in text
     assert f"a={second.sha256}" in text
+
+
+def test_few_of_many_images_are_offered_to_compare_with_those_of_the_same_name_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firmware_views, "SHOWN", 2)
+    image, older = world.firmware("lamp", "2.0.0"), world.firmware("lamp", "1.0.0")
+    for number in range(3):
+        world.firmware("plug", f"{number}.0")
+    text = page(world, f"/firmware/{image.filename}")
+    offered = re.findall(r'<option value="([0-9a-f]{64})"', text)
+    assert offered[0] == older.sha256
+    assert len(offered) == 2
+    assert image.sha256 not in offered
 
 
 def test_notes_are_written_and_shown_as_text(world: World) -> None:

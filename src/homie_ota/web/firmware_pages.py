@@ -82,7 +82,6 @@ async def image(request: Request) -> Response:
         found = firmware_of(conn, filename)
         seen, needs = firmwares.inspection(conn, found.sha256), needed.find(conn, [found.sha256])
         running, running_this = naming.running(conn, found.name, found.md5)
-        others = [each for each in firmwares.find(conn, sort="-uploaded") if each.sha256 != found.sha256]
         return {
             "f": found,
             "seen": seen,
@@ -97,8 +96,8 @@ async def image(request: Request) -> Response:
             "kept_for": needed.sentence(needs),
             "running": running,
             "running_this": running_this,
-            "others": sorted(others, key=lambda each: each.name != found.name)[: firmware_views.SHOWN],
-            "twins": [each for each in others if (each.name, each.version) == (found.name, found.version)],
+            "others": firmware_views.others(conn, found),
+            "twins": firmware_views.twins(conn, found),
         }
 
     told = await shell.database.read(read)

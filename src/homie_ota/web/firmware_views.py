@@ -12,6 +12,7 @@ from typing import NamedTuple
 from homie_ota.esp.compare import library_of
 from homie_ota.esp.image import KINDS, CheckResult, Inspection, Severity
 from homie_ota.model import Firmware
+from homie_ota.store import firmware as firmwares
 from homie_ota.store import naming, needed
 from homie_ota.store.database import Connection
 from homie_ota.store.fits import Refused
@@ -82,6 +83,19 @@ def build_facts(seen: Inspection) -> list[tuple[str, str]]:
         ("secure version", str(told.secure_version or "")),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def others(conn: Connection, image: Firmware) -> list[Firmware]:
+    """The first SHOWN images to compare with: those of the same name, then the rest, the newest first."""
+    same, all_ = (firmwares.find(conn, name, limit=SHOWN + 1) for name in (image.name, None))
+    found = {each.sha256: each for each in (*same, *all_) if each.sha256 != image.sha256}
+    return [*found.values()][:SHOWN]
+
+
+def twins(conn: Connection, image: Firmware) -> list[Firmware]:
+    """Other images of this name and version; the first SHOWN."""
+    found = firmwares.find(conn, image.name, image.version, limit=SHOWN + 1)
+    return [each for each in found if each.sha256 != image.sha256][:SHOWN]
 
 
 class Named(NamedTuple):
