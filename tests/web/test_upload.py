@@ -202,6 +202,22 @@ def test_a_browser_that_forgot_the_name_gets_the_form_with_that_part_open(world:
     assert 'value="attic"' in page
 
 
+def test_a_reason_that_was_typed_stays_when_only_the_name_is_missing(world: World) -> None:
+    page = refused_page(world, make_image("x", "1", homie=False)[:-16], override="seen on the bench")
+    assert "does not tell its name and version" in page
+    assert (
+        'name="override" required minlength="3" maxlength="400" size="50" value="seen on the bench"' in page
+    )
+
+
+def test_curl_is_told_the_warnings_too(world: World) -> None:
+    image = builders.arduino(extra=builders.magic() + b"\0mqtt://hall:sesame-open@broker\0")
+    answer = world.client(headers=CURL).post("/upload", files={"upload": ("lamp.bin", image)})
+    first, warning = answer.text.splitlines()
+    assert first.startswith("Firmware from lamp.bin uploaded as ")
+    assert warning.startswith("Mind: The image holds a password in an address: ")
+
+
 def test_warnings_of_an_upload_are_shown_at_once(make_world: Callable[..., World]) -> None:
     world = make_world()
     world.images.secrets = [("the broker's password", b"correct horse battery")]

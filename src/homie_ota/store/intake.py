@@ -86,7 +86,8 @@ def _titled(received: Received, name: str, version: str, description: str, overr
         missing = " and ".join(word for word, value in (("name", name), ("version", version)) if not value)
         raise WrongUse(
             f"{clean(received.filename)}: this image does not tell its {missing}, because it has no (or half a) Homie "
-            "magic. Type them in, or send them along: curl -F name=… -F version=…."
+            "magic. Type them in, or send them along: curl -F name=… -F version=…, or homie-ota upload --name … "
+            "--version …."
         )
     new = Firmware(received.sha256, received.md5, name, version, filename="", size=received.size)
     return replace(new, description=description, override=override)

@@ -60,7 +60,8 @@ async def upload(request: Request) -> Response:
     if is_browser(request):
         return see(request, "/firmware", uploaded=done.firmware.sha256)
     where = shell_of(request).images.directory / done.firmware.filename
-    return PlainTextResponse(f"Firmware from {done.filename} uploaded as {where}\n")
+    warnings = "".join(f"Mind: {each}\n" for each in done.firmware.warnings)
+    return PlainTextResponse(f"Firmware from {done.filename} uploaded as {where}\n{warnings}")
 
 
 async def update(request: Request) -> Response:

@@ -76,7 +76,10 @@ async def parts(request: Request, *, largest: int, longest: float) -> AsyncItera
 
 
 def _too_large(largest: int) -> TooLarge:
-    return TooLarge(f"The upload is larger than the {largest} bytes that an image may have here.")
+    return TooLarge(
+        f"This is more than {largest / (1 << 20):.4g} MiB, the most that may be sent here. For images, max_upload in "
+        "[ota] of the settings says how much; no ESP image is larger than its flash memory."
+    )
 
 
 class _Reader:

@@ -30,5 +30,6 @@ def show(request: Request, error: BadFirmware | WrongUse, typed: Mapping[str, st
     if isinstance(error, BadFirmware):
         told |= {"findings": error.findings, "overridable": error.overridable, "filename": error.filename}
     else:
-        told |= {"untitled": True}
+        # The reason was accepted, and is typed once only: without its field the next try would be refused again.
+        told |= {"untitled": True, "overridable": bool(typed.get("override", "").strip())}
     return page(request, "refused.html", status=error.status, **told)
