@@ -117,6 +117,7 @@ def test_addresses_without_a_password_are_nothing_to_warn_of(text: bytes) -> Non
 def test_a_private_key_is_warned_of_in_every_way_it_is_written(kind: bytes, end: bytes) -> None:
     (found,) = holding(b"-----BEGIN %s-----%s%s%s" % (kind, end, KEY, end)).findings
     assert found.code == "secret-key"
+    assert f"a private key ({kind.decode()})." in found.text
     assert KEY.decode() not in found.text
 
 

@@ -26,7 +26,7 @@ NO_IMAGE: dict[str, tuple[str, str]] = {
     "uf2": ("This is a UF2 file, made to be dropped on a USB drive.", BUILD),
     "intel-hex": ("This is an Intel HEX file.", BUILD),
     "s-record": ("This is a Motorola S-record file.", BUILD),
-    "zip": ("This is a zip archive.", f"Unpack it and upload the .bin inside. {BUILD}"),
+    "zip": ("This is a zip archive.", f"Unpack it and upload the .bin inside. If there is none: {BUILD}"),
     "archive": ("This is {what}.", _UNPACK),
     "gzip": (
         "This is a gzip file, which Homie devices refuse.",

@@ -98,9 +98,7 @@ class Secrets:
     def _key(self, data: bytes, position: int) -> None:
         key = _KEY.match(data, position)
         if key and _KEY_BYTES.search(data, key.end(), key.end() + _NEAR):
-            self._say(
-                finding("secret-key", shown=key[1].decode().title().replace("Private Key", "private key"))
-            )
+            self._say(finding("secret-key", shown=key[1].decode()))
 
     def _given(self, what: str, marks: Marks, data: bytes, position: int) -> None:
         end = position + len(marks.mark)
