@@ -70,7 +70,7 @@ def add_order(parser: argparse.ArgumentParser) -> None:
     """Which devices, which firmware, and how."""
     parser.add_argument("query", metavar="QUERY", help="'fw:lamp version:<2.0 -tag:attic'")
     parser.add_argument("--to", required=True, metavar="FIRMWARE", help=_FIRMWARE)
-    plan = parser.add_argument_group("plan", "what is not said is as usual: 1 device, 10 %%, the rest")
+    plan = parser.add_argument_group("plan", "what is not said is as usual: 1 device, 10 %, the rest")
     plan.add_argument("--waves", metavar="1,10%,rest", help="counts, shares, and the rest")
     plan.add_argument("--all-at-once", action="store_true", help="one wave: a bad image reaches every device")
     plan.add_argument("--verified", metavar="PERCENT", help="share of a wave that must run it well (90)")
