@@ -192,6 +192,15 @@ def test_statistics_that_were_lost_do_not_hide_a_restart() -> None:
     assert after.restarts == 1
 
 
+def test_a_will_that_comes_late_does_not_make_a_device_gone_that_goes_on_telling() -> None:
+    """1.5 publishes its will at QoS 2, which may reach us among the words of the next connect."""
+    after, found, _ = play(LAMP, ready(1), state(1.1, State.LOST), stats(1.2, 1), *steady(100, since=61.2))
+    assert found is None
+    assert (after.left_at, after.restarts) == (None, 0)
+    nothing = Terms(soak=0.0, intervals=0, wakes=0)
+    assert play(LAMP, state(1, State.LOST), stats(1.2, 1), terms=nothing)[1] is Found.DONE
+
+
 def test_1_5_says_that_it_is_there_before_it_says_what_it_runs() -> None:
     reboot_1_5: list[News] = [state(20, State.LOST), ready(24), again(24.1), stats(24.2, 1)]
     after, found, at = play(LAMP, ready(1), stats(1, 1), *reboot_1_5, *steady(600, since=84.2, booted=23.2))

@@ -95,6 +95,11 @@ def _announce(soak: Soak, news: AnnounceNews) -> Step:
 
 
 def _statistics(soak: Soak, news: StatsNews, terms: Terms) -> Step:
+    if not soak.asleep and (soak.left_at is not None or soak.ready_at is None):
+        # Who tells statistics is there: the will of 1.5 has QoS 2 and may come after the words of the next connect.
+        soak, found = _ready(soak, news.at, terms)
+        if found is not None:
+            return soak, found
     sample = (news.at, news.uptime, news.heap, news.signal)
     if _is_restart(soak, news):
         soak, found = _restarted(replace(soak, pending=False), news.at)
