@@ -263,6 +263,13 @@ def test_late_joiners_may_go_when_the_canary_has_passed() -> None:
     assert decide(view(wave(0, P, verified=1), wave(1, R, queued=5), lane=lane), NOW) == [StartWave(2)]
 
 
+def test_late_joiners_wait_for_the_soak_of_the_canary_too() -> None:
+    soaking = view(wave(0, R, verified=1, last_good_at=NOW), wave(1, W, waiting=5), lane=wave(2, W))
+    assert decide(soaking, NOW) == []
+    over = decide(soaking, NOW + gate_of(BY_DEFAULT, 0).soak)
+    assert kinds(over) == ["PassWave", "StartWave", "StartWave"]
+
+
 def test_or_when_there_is_nobody_else_to_prove_the_image() -> None:
     assert decide(view(wave(0, R, absent=1, started_at=NOW), lane=wave(1, W)), NOW) == [StartWave(1)]
 

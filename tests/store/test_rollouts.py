@@ -17,6 +17,7 @@ from homie_ota.rollout.plan import Gate, MemberState, Plan, RolloutState, WaveRu
 from homie_ota.rollout.reasons import ABSENT, CANCELLED, NOT_BACK, Reason
 from homie_ota.store import (
     acting,
+    attempts,
     deployments,
     devices,
     filling,
@@ -358,6 +359,30 @@ def test_who_never_woke_up_is_absent_and_comes_late(conn: Connection) -> None:
     end(conn, late, *GOOD, reason=VERIFIED, now=200.0)
     step(conn, of, 201.0)
     assert rollouts.require(conn, of.id).state is S.FINISHED
+
+
+@pytest.mark.parametrize("state", ["ready", "lost"])
+def test_who_swallowed_an_offer_and_never_came_back_failed_and_holds_its_wave_no_longer(
+    conn: Connection, state: str
+) -> None:
+    fleet(conn, 2)
+    of = started(conn, plan=replace(PLAN, absent_after=100.0))
+    step(conn, of, 12.0)
+    (first,) = fill(conn, of, 12.0)
+    end(conn, first, Event.OFFER, Event.EXPIRE, reason=Reason("no-answer", "No answer.", False))
+    ended = deployments.get(conn, first.id)
+    assert ended is not None
+    again = attempts.follow(conn, ended, 21.0)
+    assert again is not None
+    conn.execute(device.update().where(device.c.pk == 1).values(state=state))
+    assert step(conn, of, 100.0) == []
+    assert "MarkAbsent" in step(conn, of, 122.0)
+    # No other canary goes instead: the image may be what silenced it.
+    assert outcomes(conn, of) == {1: "unharmed", 2: "waiting"}
+    assert rollouts.require(conn, of.id).state is S.PAUSED
+    taken_back = deployments.get(conn, again.id)
+    assert taken_back is not None
+    assert (taken_back.state, taken_back.code) == (DeploymentState.CANCELLED, "silent")
 
 
 def test_new_devices_are_found_once_and_newer_firmware_is_followed(conn: Connection) -> None:

@@ -66,7 +66,7 @@ def next_look(view: View, now: float) -> float | None:
 def _run(view: View, now: float) -> list[Action]:
     absent = _absent(view, now)
     failed = _failure(view, now)
-    return [*failed, *absent] if failed else [*_onward(view, now), *_open_lane(view), *absent]
+    return [*failed, *absent] if failed else [*_onward(view, now), *_open_lane(view, now), *absent]
 
 
 def _wait(view: View, now: float) -> list[Action]:
@@ -188,15 +188,15 @@ def _patience(view: View, now: float) -> float:
     return (began if view.passed_at is None else view.passed_at) + view.plan.late_for
 
 
-def _open_lane(view: View) -> list[Action]:
+def _open_lane(view: View, now: float) -> list[Action]:
     """Late joiners may go once the canary has proven the image, or when there is nobody else to prove it."""
     lane, first = view.lane, view.waves[0]
     if lane is None or lane.state is not WaveState.WAITING:
         return []
-    proven = first.state is WaveState.PASSED or (
-        first.state is not WaveState.WAITING and not first.tally.open
-    )
-    return [StartWave(lane.number)] if proven else []
+    has_ended = first.state is not WaveState.WAITING and not first.tally.open
+    if first.state is WaveState.PASSED or (has_ended and reading_of(view, first, now).next_at is None):
+        return [StartWave(lane.number)]
+    return []  # also while the canary is well and its gate only waits for the end of the soak
 
 
 def _absent(view: View, now: float) -> list[Action]:

@@ -69,11 +69,28 @@ def _substitute(connection: Connection, of: Rollout, action: actions.Substitute,
     return bool(moved)
 
 
+SILENT = Reason(
+    "silent",
+    "It was sent the image before and has not come back since, so nothing more is sent. Look at its power and Wi-Fi, "
+    "and restart it; a success that comes late still counts.",
+    False,
+)
+
+
 def _absent(connection: Connection, of: Rollout, action: actions.MarkAbsent, now: float) -> bool:
-    """They keep their queued deployment, and with it their turn when they wake; but in the lane of late joiners."""
+    """Who was sent nothing is absent; silence after something was sent is a failure, and no other goes instead."""
+    tried = deployment.alias("tried")
+    sent = sa.exists().where(
+        tried.c.device_pk == deployment.c.device_pk,
+        tried.c.rollout_id == of.id,
+        tried.c.sha256 == deployment.c.sha256,
+        tried.c.state == DeploymentState.FAILED.value,
+        tried.c.offered_at.is_not(None),
+    )
     query = (
-        sa.select(membership.c.device_pk, membership.c.deployment_id)
+        sa.select(membership.c.device_pk, membership.c.deployment_id, sent.label("sent"))
         .join(device, device.c.pk == membership.c.device_pk)
+        .join(deployment, deployment.c.id == membership.c.deployment_id)
         .where(
             membership.c.rollout_id == of.id,
             membership.c.wave == action.wave,
@@ -84,16 +101,37 @@ def _absent(connection: Connection, of: Rollout, action: actions.MarkAbsent, now
         .limit(MANY)
     )
     rows = connection.execute(query).all()
-    reasons = dict.fromkeys([row.device_pk for row in rows], "It never woke up in its time.")
+    _to_the_lane(
+        connection, of, action, {each.device_pk: each.deployment_id for each in rows if not each.sent}, now
+    )
+    for row in rows:
+        if row.sent:
+            _give_up(connection, of, row.device_pk, row.deployment_id, now)
+    return bool(rows)
+
+
+def _to_the_lane(
+    connection: Connection, of: Rollout, action: actions.MarkAbsent, found: dict[int, int], now: float
+) -> None:
+    """They keep their queued deployment, and with it their turn when they wake; but in the lane of late joiners."""
+    if not found:
+        return
+    reasons = dict.fromkeys(found, "It never woke up in its time.")
     memberships.change(
         connection, of.id, reasons, [MemberState.QUEUED], MemberState.ABSENT, now=now, wave=of.lane
     )
-    theirs = deployment.c.id.in_([row.deployment_id for row in rows])
+    theirs = deployment.c.id.in_(list(found.values()))
     connection.execute(deployment.update().where(theirs).values(wave=of.lane))
-    if rows:
-        data = {"event": "absent", "wave": action.wave, "count": len(rows), "devices": list(reasons)[:50]}
-        rollouts.note(connection, of, data, now=now)
-    return bool(rows)
+    data = {"event": "absent", "wave": action.wave, "count": len(found), "devices": list(reasons)[:50]}
+    rollouts.note(connection, of, data, now=now)
+
+
+def _give_up(connection: Connection, of: Rollout, device_pk: int, number: int, now: float) -> None:
+    """Its next attempt is taken back, and what counts is the one that was sent."""
+    waiting = deployments.get(connection, number)
+    if waiting and deployments.advance(connection, waiting, Event.CANCEL, now=now, reason=SILENT):
+        ended = {device_pk: SILENT.text}
+        memberships.change(connection, of.id, ended, [MemberState.WITHDRAWN], MemberState.UNHARMED, now=now)
 
 
 STRANDED = Reason(

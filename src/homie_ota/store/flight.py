@@ -10,16 +10,23 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from homie_ota.model import DeploymentState
 from homie_ota.rollout.plan import Limits
 from homie_ota.rollout.starting import ON_AIR, InFlight
 from homie_ota.store.tables import deployment
 
 MINUTE = 60.0
 
+UNDECIDED = ON_AIR | {DeploymentState.VERIFYING}
+"""States between the offer and the verdict."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """`everything` counts all, `waves` those of each (rollout, wave); `alone`: one wants the air for itself."""
+    """`everything` counts all, `waves` those of each (rollout, wave); `alone`: one wants the air for itself.
+
+    `late` of a wave counts until the verdict: of those that go one at a time the next one waits for it.
+    """
 
     everything: InFlight = InFlight()
     waves: dict[tuple[int | None, int | None], InFlight] = field(default_factory=dict)
@@ -31,25 +38,30 @@ class Flight:
         return InFlight(
             sum(each.transfers for each in mine.values()),
             sum(each.bytes for each in mine.values()),
-            mine[lane].transfers if lane in mine else 0,
+            mine[lane].late if lane in mine else 0,
         )
 
 
 def now_flying(connection: Connection) -> Flight:
     """What is on the air now."""
+    on_air = deployment.c.state.in_(sorted(ON_AIR))
     query = (
         sa.select(
             deployment.c.rollout_id,
             deployment.c.wave,
+            sa.func.sum(sa.case((on_air, 1), else_=0)),
+            sa.func.sum(sa.case((on_air, deployment.c.bytes_total), else_=0)),
             sa.func.count(),
-            sa.func.sum(deployment.c.bytes_total),
-            sa.func.max(sa.case((deployment.c.alone, 1), else_=0)),
+            sa.func.max(sa.case((on_air & deployment.c.alone, 1), else_=0)),
         )
-        .where(deployment.c.state.in_(sorted(ON_AIR)))
+        .where(deployment.c.state.in_(sorted(UNDECIDED)))
         .group_by(deployment.c.rollout_id, deployment.c.wave)
     )
     rows = connection.execute(query).all()
-    waves = {(rollout, wave): InFlight(count, int(size or 0)) for rollout, wave, count, size, _ in rows}
+    waves = {
+        (rollout, wave): InFlight(int(flying), int(size), late)
+        for rollout, wave, flying, size, late, _ in rows
+    }
     total = InFlight(
         sum(each.transfers for each in waves.values()), sum(each.bytes for each in waves.values())
     )

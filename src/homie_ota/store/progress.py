@@ -104,14 +104,19 @@ def away_since() -> Any:
 
 
 def is_away() -> Any:
-    """Whether the device cannot take an image now."""
-    return device.c.state.not_in(sorted(AWAKE))
+    """Whether the device of a queued `deployment` cannot take an image now.
+
+    One that stays online after it swallowed an offer is away too, as long as it has not come back anew.
+    """
+    has_not_come_back = device.c.state_since <= deployment.c.fresh_after  # NULL where it need not
+    return device.c.state.not_in(sorted(AWAKE)) | has_not_come_back
 
 
 def _away(connection: Connection, rollout_id: int) -> dict[int, float]:
     query = (
         sa.select(membership.c.wave, sa.func.min(away_since()))
         .join(device, device.c.pk == membership.c.device_pk)
+        .join(deployment, deployment.c.id == membership.c.deployment_id)
         .where(
             membership.c.rollout_id == rollout_id,
             membership.c.outcome == MemberState.QUEUED.value,
