@@ -289,8 +289,8 @@ def test_a_late_success_counts_and_an_older_failure_does_not(conn: Connection) -
     (first,) = fill(conn, of, 12.0)
     end(conn, first, *BAD, reason=NOT_BACK)
     assert outcomes(conn, of) == {1: "harmful"}
-    end(conn, first, Event.CONFIRM, now=50.0)
-    assert outcomes(conn, of)[1] in ("booted", "running")
+    end(conn, first, Event.CONFIRM, Event.HEAL, reason=VERIFIED, now=50.0)
+    assert outcomes(conn, of) == {1: "verified"}
 
 
 def test_a_retry_is_a_new_attempt_of_the_same_member(conn: Connection) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import ACTIVE, Deployment, Outcome, Purpose
+from homie_ota.model import ACTIVE, Deployment, Firmware, Outcome, Purpose
 from homie_ota.rollout import bench
 from homie_ota.rollout.bench import DEAD_END, RENEWABLE, Proven, Send, Tried, Unproven
 from homie_ota.rollout.members import RUNS_IT
@@ -19,18 +19,21 @@ from homie_ota.rollout.plan import MemberState
 from homie_ota.store import deployments, devices, memberships, orders, rollouts
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.rollouts import Rollout
-from homie_ota.store.tables import deployment, firmware, membership, tag
+from homie_ota.store.tables import deployment, device, firmware, membership, tag
 
 TAG = "bench"
 """The tag of a device on which images are tried first."""
 
 
-def is_to_try(connection: Connection, of: Rollout, device_pk: int, md5: str) -> bool:
-    """Whether this member is a bench device, the image was not tried yet, and the one it runs is stored."""
-    mine = sa.select(tag.c.tag).where(tag.c.device_pk == device_pk, tag.c.tag == TAG)
-    image = firmwares.get(connection, of.sha256)
-    tagged = connection.execute(mine).first() is not None
-    return tagged and image is not None and not image.proven and firmwares.by_md5(connection, md5) is not None
+def to_try(connection: Connection, image: Firmware) -> set[int]:
+    """The bench devices that are to try this image, because none has yet; of which it could take the old one back."""
+    stored = sa.select(firmware.c.md5)
+    mine = (
+        sa.select(tag.c.device_pk)
+        .join(device, device.c.pk == tag.c.device_pk)
+        .where(tag.c.tag == TAG, device.c.md5 != "", device.c.md5.in_(stored))
+    )
+    return set() if image.proven else set(connection.execute(mine).scalars())
 
 
 def go_on(connection: Connection, of: Rollout, *, now: float) -> list[Deployment]:

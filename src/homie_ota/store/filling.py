@@ -49,21 +49,24 @@ def fill(connection: Connection, of: Rollout, *, now: float) -> Filled:
         return Filled([], len(waiting))
     made: list[Deployment] = []
     left_out: dict[MemberState, dict[int, str]] = {}
+    bench = benching.to_try(connection, firmware)
     for each in judging.judge(connection, firmware, list(waiting), now=now):
         if each.code:
             state = MemberState.SAME if each.runs_it else MemberState.SKIPPED
             left_out.setdefault(state, {})[each.pk] = each.reason
         else:
-            made.append(_queue(connection, of, each, waiting[each.pk], now))
+            is_tried = each.pk in bench and each.image.sha256 == of.sha256
+            purpose = Purpose.BENCH if is_tried else Purpose.UPDATE
+            made.append(_queue(connection, of, each, waiting[each.pk], purpose, now))
     for state, reasons in left_out.items():
         memberships.change(connection, of.id, reasons, [MemberState.WAITING], state, now=now)
     targets.put(connection, [each.device_pk for each in made], of.sha256, source=source(of))
     return Filled(made, len(waiting))
 
 
-def _queue(connection: Connection, of: Rollout, each: Judged, wave: int, now: float) -> Deployment:
-    is_tried = each.image.sha256 == of.sha256 and benching.is_to_try(connection, of, each.pk, each.row["md5"])
-    purpose = Purpose.BENCH if is_tried else Purpose.UPDATE
+def _queue(
+    connection: Connection, of: Rollout, each: Judged, wave: int, purpose: Purpose, now: float
+) -> Deployment:
     return orders.queue(
         connection, each.row, each.image, by=of.created_by, now=now, rollout_id=of.id, wave=wave, purpose=purpose
     )  # fmt: skip

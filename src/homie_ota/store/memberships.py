@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import Deployment, Purpose
+from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import members
 from homie_ota.rollout.plan import MemberState
 from homie_ota.store.database import upsert
@@ -68,10 +68,11 @@ def join(connection: Connection, rollout_id: int, places: Sequence[Place], *, no
 
 def note(connection: Connection, moved: Deployment) -> None:
     """Write what a deployment that moved, or was made, means for its member; nothing for one without a rollout."""
-    if moved.rollout_id is None:
+    # While it runs a member is RUNNING, whatever the device is at; the offer has said so.
+    if moved.rollout_id is None or moved.state in _UNDER_WAY:
         return
-    wanted = connection.execute(sa.select(rollout.c.sha256).where(rollout.c.id == moved.rollout_id)).scalar()
-    outcome = members.after(moved, wanted or "")
+    wanted = moved.sha256 if not moved.outcome else _wanted(connection, moved.rollout_id)
+    outcome = members.after(moved, wanted)
     if outcome is None:
         return
     column = membership.c.revert_id if moved.purpose == Purpose.REVERT else membership.c.deployment_id
@@ -83,6 +84,12 @@ def note(connection: Connection, moved: Deployment) -> None:
     connection.execute(membership.update().where(mine).values(**values, **{column.name: moved.id}))
 
 
+def _wanted(connection: Connection, rollout_id: int) -> str:
+    query = sa.select(rollout.c.sha256).where(rollout.c.id == rollout_id)
+    return connection.execute(query).scalar() or ""
+
+
+_UNDER_WAY = ACTIVE - {DeploymentState.QUEUED, DeploymentState.OFFERED}
 _ALWAYS = (*members.UPDATED, MemberState.REVERTED)
 
 
