@@ -23,6 +23,8 @@ from played import START, Played
 from simulator.recordings import Recording
 
 BASE = "recorded/"
+GATHER = 0.02
+"""Seconds that become one batch, as in a busy ingest."""
 WILLS = ("$state", "$online")
 
 RUNNING = "d72e6b8900c113eaec7d36c9dc8a660c"
@@ -53,10 +55,14 @@ class Heard(Played):
     def play(self) -> Heard:
         """From the first line to the last."""
         lines = self.recording.lines
+        written = 0.0
         for line in lines[: _killed(lines)]:
+            if line["kind"] != "msg" or line["t"] - written > GATHER:
+                self.write()
+                written = line["t"]
             self._wait(START + line["t"])
             self._take(line)
-            self.write()
+        self.write()
         return self
 
     def end(self) -> Heard:

@@ -134,7 +134,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def connection(empty: Path, tmp_path: Path) -> Iterator[Connection]:
-    database = Database(shutil.copy(empty, tmp_path))
+    database = Database(str(shutil.copy(empty, tmp_path / "x.sqlite3")))
     with database._durable.begin() as found:
         yield found
     database.close()
