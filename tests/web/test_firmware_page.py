@@ -270,7 +270,7 @@ def test_what_cannot_be_compared_is_said(world: World, a: str, b: str, status: i
 def test_old_images_are_shown_before_they_go(world: World) -> None:
     images = [world.firmware("lamp", version) for version in ("1.0", "1.1", "1.2")]
     world.device("hall", md5=images[0].md5)
-    assert "Show what would go" in page(world, "/firmware/prune")
+    assert "uploaded last, whatever their numbers" in page(world, "/firmware/prune")
     text = page(world, "/firmware/prune", keep="1")
     assert "Delete 1 image, 40 KB" in text
     assert "lamp-1.1.bin" in text

@@ -103,7 +103,7 @@ def _prune(api: Api, arguments: Namespace) -> int:
         f"{len(going)} {'image' if len(going) == 1 else 'images'}, {show.size(done.get('bytes')) or '0 KB'}"
     )
     verb = "would go" if arguments.dry_run else "deleted"
-    show.say(f"{what} {verb}; the newest {done.get('keep')} of each name stay, and what is needed.")
+    show.say(f"{what} {verb}; the {done.get('keep')} of each name uploaded last stay, and what is needed.")
     return 0
 
 
