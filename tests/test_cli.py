@@ -212,7 +212,7 @@ def test_a_device_that_runs_it_is_left_alone(server: WebServer, run: Run, upload
     md5 = json.loads(run("firmware", "--json")[1])[0]["md5"]
     server.add_device(1, "hall", md5=md5)
     status, out, _ = run("update", "hall", "--to", "lamp@2.0.0", "--watch")
-    assert (status, out) == (0, "hall runs this image already.\n")
+    assert (status, out) == (0, "hall runs this very image already.\n")
     assert server.states() == {}
 
 

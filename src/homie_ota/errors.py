@@ -48,11 +48,20 @@ class Conflict(HomieOtaError):
 
 
 class NotEligible(HomieOtaError):
-    """This firmware must not go to this device."""
+    """This firmware must not go to this device; `reasons` speak against it, each as JSON with its evidence."""
 
     code = "not-eligible"
     status = 409
     exit_status = 4
+
+    def __init__(self, text: str, reasons: Sequence[dict[str, object]] = ()) -> None:
+        super().__init__(text)
+        self.reasons = list(reasons)
+
+    def more(self) -> dict[str, object]:
+        """What the API's problem document says beside the sentence; `overridable`: a typed reason lifts all of it."""
+        overridable = bool(self.reasons) and all(each.get("liftable") for each in self.reasons)
+        return {"overridable": overridable, "reasons": self.reasons}
 
 
 class BadFirmware(HomieOtaError):

@@ -266,7 +266,7 @@ def test_a_device_is_pinned_and_let_go(run: Run, lamps: str) -> None:
     assert out.startswith("lamp-1 is pinned until 2")
     preview = json.loads(run("rollout", "preview", QUERY, "--to", TO, "--json")[1])
     assert [each["reason"] for each in preview["left_out"] if each["code"] == "pinned"] == [
-        "Pinned: the party"
+        "lamp-1 is pinned: the party. Unpin it first."
     ]
     assert run("unpin", "lamp-1")[1] == "lamp-1 is not pinned any more.\n"
     assert run("unpin", "lamp-1")[0] == 3

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from engines import FAILED, SUCCEEDED, Engine, next_image
+from homie_ota.errors import NotEligible
 from homie_ota.model import DeploymentState, Publish
 from homie_ota.mqtt import Broker, Connection
 from homie_ota.simulator.fleet import FleetOptions, make_device
 from homie_ota.simulator.shell import VirtualFleet
 from homie_ota.simulator.values import Faults, Timing
-from homie_ota.store import deployments, orders
+from homie_ota.store import deployments
 from servers import Mosquitto
 
 FAST = Timing(reboot=2.0, reconnect=0.5, interval=30.0)
@@ -235,7 +236,7 @@ async def test_a_retained_status_from_before_changes_nothing(engine: Engine, mos
         assert ended.state is SUCCEEDED, ended.reason
 
 
-async def test_devices_of_a_name_are_brought_to_the_new_image_and_the_others_are_skipped_with_a_reason(
+async def test_devices_of_a_name_are_brought_to_the_new_image_and_the_others_are_refused_with_a_reason(
     engine: Engine, mosquitto: Mosquitto
 ) -> None:
     options = FleetOptions(
@@ -248,11 +249,13 @@ async def test_devices_of_a_name_are_brought_to_the_new_image_and_the_others_are
         kind = next(iter(fleet)).identity.device_id.split("-")[1]
         same = [each for each in fleet if each.identity.device_id.split("-")[1] == kind]
         firmware = await engine.upload(next_image(kind, "v3"))
-        made, skipped = await engine.database.write(
-            lambda c: orders.order_all(c, name=kind, sha256=firmware.sha256, by="test", now=time.time())
-        )
-        assert len(made) + len(skipped) == len(same)
-        engine.bus.say("order")
+        made, refused = [], []
+        for device_id in [each.identity.device_id for each in same]:
+            try:
+                made.append(await engine.order(device_id, firmware))
+            except NotEligible as error:
+                refused.append(str(error))
+        assert made
         for each in made:
             assert (await engine.reach(each.id, SUCCEEDED, FAILED, seconds=60)).state is SUCCEEDED
-        assert all("switched off" in why for _, why in skipped)
+        assert all("switched off" in why for why in refused)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "upload": "firmware:upload",
     "firmware": "firmware:firmware",
     "compare": "firmware:compare",
+    "fits": "fits:fits",
     "devices": "devices:devices",
     "device": "devices:device",
     "why": "devices:why",

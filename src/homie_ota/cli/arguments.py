@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homie_ota import __version__
-from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_upload
+from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_fits, add_upload
 from homie_ota.cli.rollout_arguments import add_marks, add_rollout
 
 _EXITS = """\
@@ -128,7 +128,7 @@ def _simulate(commands: Any, whole: bool) -> None:
 
 
 def _firmware(commands: Any) -> None:
-    for add in (add_upload, add_firmware, add_compare):
+    for add in (add_upload, add_firmware, add_compare, add_fits):
         add(commands, _command)
 
 

@@ -66,3 +66,10 @@ def add_compare(commands: Any, command: Command) -> None:
     for name in ("a", "b"):
         parser.add_argument(name, metavar=name.upper(), help=_WHICH)
     parser.add_argument("--all", action="store_true", help="also what is alike")
+
+
+def add_fits(commands: Any, command: Command) -> None:
+    """`fits`."""
+    parser = command(commands, "fits", "say for how many devices an image is, and why not for the others")
+    parser.add_argument("firmware", metavar="FIRMWARE", help=_WHICH)
+    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help="only these devices")

@@ -6,16 +6,14 @@ Rule: nothing is sent here, and nothing is judged here: there is one place for t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from homie_ota.cli.devices import bare, key
+from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import hashes
 from homie_ota.client import Api, Json
 from homie_ota.errors import NotFound
-from homie_ota.model import Firmware, Way
-from homie_ota.rollout.eligibility import Candidate
-from homie_ota.rollout.eligibility import judge as judge_one
 
+_RUNS_IT = "runs-it"
 _QUERY_SIGNS = frozenset(' ():"<>=')
 
 
@@ -52,53 +50,34 @@ def _query(word: str) -> str:
     return word if word.startswith("-") or not _QUERY_SIGNS.isdisjoint(word) else f"id:{word}"
 
 
-def judge(device: Json, images: Sequence[Json], override: str = "") -> Step:
+def judge(api: Api, device: Json, images: Sequence[Json], override: str = "") -> Step:
     """What will happen to a device when one of `images` (of one name and version) is wanted for it."""
-    running = (device.get("firmware") or {}).get("md5")
-    if running and running in [image.get("md5") for image in images]:
-        return Step(device, why=f"{bare(device)} runs this image already.", runs_it=True)
-    verdicts = [judge_one(_candidate(device), _firmware(image), override) for image in images]
-    fitting = [each for each in zip(images, verdicts, strict=True) if each[1].allowed]
+    answers = [
+        (image, _answer(api.fits(image["sha256"], device=key(device), override=override))) for image in images
+    ]
+    running = next((answer for _, answer in answers if answer.get("code") == _RUNS_IT), None)
+    if running is not None:
+        return Step(device, why=_told(running, "refuses"), runs_it=True)
+    fitting = [each for each in answers if each[1].get("verdict") != "no"]
     if len(fitting) == 1:
-        image, verdict = fitting[0]
-        return Step(device, image, warnings=verdict.warnings)
+        image, answer = fitting[0]
+        return Step(device, image, warnings=_texts(answer, "warns"))
     if fitting:
         found = hashes([image for image, _ in fitting])
         return Step(device, why=f"Several images fit: {found}. Say which by its SHA-256.")
-    return Step(device, why=" ".join(verdicts[0].reasons))
+    return Step(device, why=_told(answers[0][1], "refuses"))
 
 
-def _candidate(device: Json) -> Candidate:
-    ota, firmware = device.get("ota") or {}, device.get("firmware") or {}
-    way = ota.get("way")
-    return Candidate(
-        device_id=bare(device),
-        # A way that a newer server has and we do not know: it will judge.
-        way=Way(way) if way in set(Way) else Way.MQTT,
-        implementation=_text(device, "implementation").lower(),
-        ota_enabled=ota.get("enabled"),
-        fw_name=_text(firmware, "name"),
-        fw_version=_text(firmware, "version"),
-        md5=_text(firmware, "md5"),
+def _answer(found: Json) -> Json:
+    """What is said of the one device that was asked about."""
+    return next(iter(found["devices"]), {})
+
+
+def _texts(answer: Json, weight: str) -> tuple[str, ...]:
+    return tuple(
+        str(each.get("text")) for each in answer.get("reasons") or () if each.get("weight") == weight
     )
 
 
-def _firmware(image: Json) -> Firmware:
-    flash = image.get("flash") or {}
-    name, version = _text(image, "name"), _text(image, "version")
-    return Firmware(
-        sha256=_text(image, "sha256"),
-        md5=_text(image, "md5"),
-        name=name,
-        version=version,
-        filename=f"{name}-{version}.bin",
-        size=image.get("size") or 0,
-        chip=_text(image, "chip"),
-        flash_size=flash.get("size") or 0,
-        warnings=tuple(image.get("warnings") or ()),
-    )
-
-
-def _text(value: Json, name: str) -> str:
-    found: Any = value.get(name)
-    return found if isinstance(found, str) else ""
+def _told(answer: Json, weight: str) -> str:
+    return " ".join(_texts(answer, weight))

@@ -37,7 +37,7 @@ def update(arguments: Namespace) -> int:
 
 def _single(api: Api, images: Sequence[Json], arguments: Namespace) -> int:
     device = api.device(arguments.target[0])
-    step = judge(device, images, arguments.override)
+    step = judge(api, device, images, arguments.override)
     if step.runs_it:
         if arguments.json and not arguments.watch:
             _as_json(skipped=[_left_out(device, step.why, runs_it=True)])

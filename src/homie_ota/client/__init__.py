@@ -66,6 +66,24 @@ class Api(RolloutCalls):
         """Every stored image."""
         return list(self._all("/firmware", {"limit": PAGE}))
 
+    def fits(
+        self, sha256: str, devices: str = "", *, verdict: str = "", device: str = "", override: str = ""
+    ) -> Json:
+        """Whom an image fits (`fits`, `of`, `with_warnings`): all `devices` that a query finds, with their answers."""
+        asked: dict[str, str | int] = {
+            "q": devices,
+            "verdict": verdict,
+            "device": device,
+            "override": override,
+        }
+        path = f"/firmware/{segment(sha256)}/fits"
+        found = self._object("GET", path + query({**asked, "limit": PAGE}))
+        page = found
+        while page.get("next"):
+            page = self._object("GET", path + query({**asked, "limit": PAGE, "cursor": page["next"]}))
+            found["devices"] = [*(found.get("devices") or ()), *(page.get("devices") or ())]
+        return {**found, "next": None}
+
     def upload(
         self,
         path: Path,

@@ -173,9 +173,13 @@ class Offering:
 def _refusal(connection: Connection, ready: Ready) -> Reason | None:
     """Asked once more just before sending: the device may have changed while the deployment waited."""
     verdict = orders.verdict(
-        connection, ready.deployment.device_pk, ready.firmware, ready.deployment.override
+        connection,
+        ready.deployment.device_pk,
+        ready.firmware,
+        ready.deployment.override,
+        purpose=ready.deployment.purpose,
     )
-    return None if verdict.allowed else Reason(verdict.code, " ".join(verdict.reasons), False)
+    return None if verdict.allowed else Reason(verdict.code, verdict.sentence, False)
 
 
 def _commit_offer(connection: Connection, ready: Ready, now: float, token: int) -> Deployment | None:

@@ -13,6 +13,7 @@ from functools import partial
 from homie_ota.bus import Bus
 from homie_ota.errors import HomieOtaError
 from homie_ota.rollout.course import Move
+from homie_ota.rollout.eligibility import Ask
 from homie_ota.rollout.plan import MemberState, RolloutState
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import judging, memberships, previews, rollouts, targets
@@ -81,7 +82,7 @@ def _newcomers(connection: Connection, of: Rollout, after: int, now: float) -> t
     firmware = firmwares.get(connection, of.sha256) if pks else None
     if firmware is None:
         return [], []
-    judged = judging.judge(connection, firmware, pks, now=now)
+    judged = judging.judge(connection, firmware, pks, now=now, ask=Ask(named=False))
     places = [Place(each.pk, of.lane, 0) for each in judged if not each.code]
     same = [
         Place(each.pk, memberships.SKIPPED_WAVE, 0, MemberState.SAME, each.reason)

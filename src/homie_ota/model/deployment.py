@@ -32,6 +32,7 @@ class Firmware:
     changelog: str = ""
     override: str = ""  # why a person stored it although the inspection refused it
     requires: str = ""  # what has to run before it, like `>=1.5` (a stepping stone); empty: anything
+    signed: bool = False  # it carries a signature, and a device that runs it takes signed images only
     proven: str = ""  # what a bench device showed: `renewable`, `dead-end`; empty: not tried
     magic: bool = False  # it tells its name by the Homie magic, as images for Homie 2 and later do
 

@@ -15,7 +15,7 @@ from homie_ota.rollout.versions import compare, release
 LONGEST = 64
 """Characters of a constraint, as its column holds them."""
 
-_PART = re.compile(r"\s*(>=|<=|==|!=|=|>|<|)\s*([^\s,<>=!]+)\s*,?")
+_PART = re.compile(r"\s*(>=|<=|==|!=|=|>|<|)\s*(\w[^\s,<>=!]*|\*)\s*,?")
 _HOLDS: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -63,18 +63,19 @@ class Constraint(NamedTuple):
 
 def read(text: str) -> Constraint | None:
     """The constraint in a text (`>=1.5`, `>=1.5,<2`, `2.*`, `1.5` alone: exactly that); None when it is none."""
-    parts, at = [], 0
+    parts, at, bare = [], 0, False
     text = text.strip()
     while at < len(text):
         found = _PART.match(text, at)
         if found is None or found.end() == at:
             return None
+        bare |= not found[1]  # a version without a sign stands alone: more of them are a sentence
         sign = found[1].replace("==", "=") or "="
         if not _is_version(found[2], sign):
             return None
         parts.append(Part(sign, found[2]))
         at = found.end()
-    return Constraint(tuple(parts)) if len(text) <= LONGEST else None
+    return Constraint(tuple(parts)) if len(text) <= LONGEST and not (bare and len(parts) > 1) else None
 
 
 def _is_version(text: str, sign: str) -> bool:

@@ -18,7 +18,7 @@ from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle, moves, proof
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
-from homie_ota.store import events, lease, memberships, pace, snapshots, turns
+from homie_ota.store import events, learned, lease, memberships, pace, snapshots, turns
 from homie_ota.store.database import changed_one
 from homie_ota.store.tables import deployment
 
@@ -223,6 +223,7 @@ def advance(
     moved = get(connection, before.id)
     if moved is not None:
         memberships.note(connection, moved)
+        learned.from_end(connection, moved, now)
     return moved
 
 

@@ -51,6 +51,7 @@ def _read(row: Any) -> Firmware:
         flash_size=row["flash"],
         flash_mode=row["mode"],
         warnings=(*seen.get("warnings", ()), *_refused(seen)),
+        signed=bool(seen.get("signed")),
         magic=_tells_its_name(seen),
     )
 

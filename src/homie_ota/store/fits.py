@@ -1,49 +1,147 @@
-"""Which devices of the whole fleet an image fits, and why not the others; in a few statements for any number.
+"""Which devices an image fits, and why not the others: of the whole fleet in a few statements, or of some.
 
 Rule: it judges as `orders` does, by the same rules and facts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import Address, Firmware
+from homie_ota.errors import WrongUse
+from homie_ota.model import Firmware
 from homie_ota.rollout import eligibility
-from homie_ota.store import orders
-from homie_ota.store.tables import device, learned
+from homie_ota.rollout.eligibility import Answer, Ask, Verdict
+from homie_ota.store import candidates, devices, search
+from homie_ota.store.candidates import Subject, Surroundings
+from homie_ota.store.matching import Condition
+from homie_ota.store.tables import device
+
+FEW = 500
+"""So many devices are named in a statement; for more it is quicker to look at all."""
+ANSWERS = tuple(Verdict)
 
 
-class Refused(NamedTuple):
-    """A device that must not get the image: its key (for routes), its id, and why, in sentences."""
+class Judged(NamedTuple):
+    """A device, and whether the image is for it."""
 
-    key: str
-    device_id: str
-    text: str
+    subject: Subject
+    answer: Answer
+
+    @property
+    def key(self) -> str:
+        """The device's id in routes."""
+        return self.subject.address.key
+
+    @property
+    def device_id(self) -> str:
+        """The device's id."""
+        return self.subject.address.device_id
+
+    @property
+    def text(self) -> str:
+        """Why not, in sentences."""
+        return self.answer.sentence
+
+
+Refused = Judged
 
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """`count` of `of` devices may get the image; `refused` are the others, by id."""
+    """`count` of `of` devices may get the image, `warned` of them with warnings; `refused` are the others, by id."""
 
     count: int
     of: int
     refused: list[Refused]
+    warned: int = 0
 
 
-def summary(conn: Connection, firmware: Firmware, now: float) -> Fits:  # noqa: ARG001 - pins end at a time
+class Part(NamedTuple):
+    """A page of judged devices: how many of how many the image fits, and where the next page begins (None: nowhere)."""
+
+    fits: Fits
+    devices: list[Judged]
+    next: int | None
+
+
+def judge(
+    conn: Connection,
+    firmware: Firmware,
+    ask: Ask = Ask(),  # noqa: B008 - a value
+    *,
+    now: float,
+    pks: Sequence[int] | None = None,
+) -> list[Judged]:
+    """The answer for each of these devices that is known (all: None), by id."""
+    subjects = candidates.load(conn, _among(pks), now=now)
+    if pks is not None and len(pks) > FEW:
+        wanted = frozenset(pks)
+        subjects = [each for each in subjects if each.pk in wanted]
+    around = Surroundings(conn, [firmware], subjects)
+    return [
+        Judged(each, eligibility.judge(each.known, firmware, ask, around.of(each, firmware)))
+        for each in subjects
+    ]
+
+
+def _among(pks: Sequence[int] | None) -> Condition | None:
+    return device.c.pk.in_(list(pks)) if pks is not None and len(pks) <= FEW else None
+
+
+def summary(conn: Connection, firmware: Firmware, now: float) -> Fits:
     """Whom the image fits, of all devices."""
-    rows = [dict(row) for row in conn.execute(sa.select(device).order_by(device.c.device_id)).mappings()]
-    facts: dict[int, dict[str, str]] = {}
-    for pk, fact, value in conn.execute(sa.select(learned.c.device_pk, learned.c.fact, learned.c.value)):
-        facts.setdefault(pk, {})[fact] = value
-    refused = []
-    for row in rows:
-        verdict = eligibility.judge(orders.candidate(row, facts.get(row["pk"], {}), firmware), firmware)
-        if not verdict.allowed:
-            key = Address(row["base"], row["device_id"]).key
-            refused.append(Refused(key, row["device_id"], " ".join(verdict.reasons)))
-    return Fits(len(rows) - len(refused), len(rows), refused)
+    return _summed(judge(conn, firmware, now=now))
+
+
+def _summed(judged: Sequence[Judged]) -> Fits:
+    refused = [each for each in judged if not each.answer.allowed]
+    warned = sum(each.answer.verdict is Verdict.WARNED for each in judged)
+    return Fits(len(judged) - len(refused), len(judged), refused, warned)
+
+
+def find(
+    conn: Connection,
+    firmware: Firmware,
+    query: str = "",
+    *,
+    ask: Ask = Ask(),  # noqa: B008 - a value
+    verdict: str = "",
+    names: Sequence[str] = (),
+    limit: int = 100,
+    cursor: int | None = None,
+    now: float,
+) -> Part:
+    """A page of the devices that `query` finds (or that `names` name), those with this `verdict` only, by id.
+
+    `cursor` is the `pk` of the last device of the page before. Raises WrongUse; NotFound and Conflict for a name.
+    """
+    if verdict and verdict not in ANSWERS:
+        raise WrongUse(f"There is no verdict {verdict[:40]!r}; it is one of {', '.join(ANSWERS)}.")
+    if names:
+        pks: list[int] | None = [devices.resolve(conn, each) for each in names]
+    else:
+        pks = search.matching(conn, query, now=now) if query.strip() else None
+    judged = judge(conn, firmware, ask, now=now, pks=pks)
+    shown = [each for each in judged if not verdict or each.answer.verdict == verdict]
+    first = 0 if cursor is None else _behind(shown, _of(judged, cursor))
+    page = shown[first : first + limit]
+    return Part(_summed(judged), page, page[-1].subject.pk if first + limit < len(shown) else None)
+
+
+def _of(judged: Sequence[Judged], pk: int) -> tuple[str, int]:
+    found = next((each for each in judged if each.subject.pk == pk), None)
+    if found is None:
+        raise WrongUse("The device on which this page began is gone. Begin again without a cursor.")
+    return _order(found)
+
+
+def _behind(shown: Sequence[Judged], last: tuple[str, int]) -> int:
+    return sum(1 for each in shown if _order(each) <= last)
+
+
+def _order(judged: Judged) -> tuple[str, int]:
+    return judged.device_id, judged.subject.pk

@@ -14,11 +14,13 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.model import ACTIVE, Address, Firmware
 from homie_ota.rollout import eligibility, stones
+from homie_ota.rollout.eligibility import Answer, Ask
 from homie_ota.rollout.members import RUNS_IT
 from homie_ota.rollout.stones import NoPath, Path, Stones
+from homie_ota.store import candidates
 from homie_ota.store import firmware as firmwares
-from homie_ota.store import orders
-from homie_ota.store.tables import deployment, device, learned, quarantine
+from homie_ota.store.candidates import Subject, Surroundings
+from homie_ota.store.tables import deployment, device
 
 FEW = 500
 """So many devices are named in a statement; for more it is quicker to look at all."""
@@ -26,6 +28,8 @@ FEW = 500
 Row = dict[str, Any]
 _COLUMNS = [each for each in device.columns if each.name not in ("nodes", "recent")]
 _SAME = "runs-it"
+_HELD = ("quarantined", "pinned")
+"""What a person has to let go first."""
 
 
 class Judged(NamedTuple):
@@ -60,19 +64,33 @@ class Judged(NamedTuple):
 class _Facts(NamedTuple):
     """What is asked once for all devices."""
 
-    learned: dict[int, dict[str, str]]
+    subjects: dict[int, Subject]
+    around: Surroundings
+    ask: Ask
     active: dict[int, str]
-    quarantined: dict[tuple[int, str], str]
     stones: Stones
-    now: float
+
+    def answer(self, pk: int, image: Firmware) -> Answer:
+        """Of this device and this image."""
+        subject = self.subjects[pk]
+        return eligibility.judge(subject.known, image, self.ask, self.around.of(subject, image))
 
 
-def judge(conn: Connection, firmware: Firmware, pks: Sequence[int], *, now: float) -> list[Judged]:
+def judge(
+    conn: Connection,
+    firmware: Firmware,
+    pks: Sequence[int],
+    *,
+    now: float,
+    ask: Ask = Ask(),  # noqa: B008 - a value
+) -> list[Judged]:
     """Each of these devices that is known, in their order."""
     stored = firmwares.find(conn, name=firmware.name)
     rows = {row["pk"]: row for row in _rows(conn, pks)}
     ways = stones.lay(firmware, stored)
-    facts = _Facts(_learned(conn, pks), _active(conn, pks), _quarantined(conn, stored), ways, now)
+    subjects = candidates.load(conn, device.c.pk.in_(list(pks)) if len(pks) <= FEW else None, now=now)
+    around = Surroundings(conn, stored, subjects)
+    facts = _Facts({each.pk: each for each in subjects}, around, ask, _active(conn, pks), ways)
     return [_one(rows[pk], firmware, facts) for pk in pks if pk in rows]
 
 
@@ -81,30 +99,22 @@ def _one(row: Row, firmware: Firmware, facts: _Facts) -> Judged:
         return Judged(row, firmware, _SAME, "It runs this image already.")
     way = stones.path(facts.stones, row["fw_name"], row["fw_version"])
     image = firmware if isinstance(way, NoPath) else way.steps[0]
-    held = _held(row, image, facts)
-    verdict = eligibility.judge(orders.candidate(row, facts.learned.get(row["pk"], {}), image), image)
+    verdict = facts.answer(row["pk"], image)
     told = Judged(row, image, over=_over(way, row), warnings=verdict.warnings)
     if verdict.code == _SAME and image == firmware:
-        return told._replace(code=_SAME, reason=" ".join(verdict.reasons))
+        return told._replace(code=_SAME, reason=verdict.sentence)
+    held = next((each for each in verdict.refusals if each.code in _HELD), None)
     if held is not None:
-        return told._replace(code=held[0], reason=held[1])
+        return told._replace(code=held.code, reason=held.text)
+    if row["pk"] in facts.active:
+        return told._replace(code="busy", reason=facts.active[row["pk"]])
     if isinstance(way, NoPath):
         return told._replace(code="no-path", reason=way.reason)
-    return told if verdict.allowed else told._replace(code=verdict.code, reason=" ".join(verdict.reasons))
+    return told if verdict.allowed else told._replace(code=verdict.code, reason=verdict.sentence)
 
 
 def _over(way: Path | NoPath, row: Row) -> str:
     return stones.words(way, row["fw_version"]) if isinstance(way, Path) and len(way.steps) > 1 else ""
-
-
-def _held(row: Row, image: Firmware, facts: _Facts) -> tuple[str, str] | None:
-    pk = row["pk"]
-    if (quarantined := facts.quarantined.get((pk, image.sha256))) is not None:
-        reason = f"This image is not offered to it again: {quarantined} Release it to try once more."
-        return "quarantined", reason
-    if row["pinned_until"] is not None and row["pinned_until"] > facts.now:
-        return "pinned", f"Pinned: {row['pin_reason']}"
-    return ("busy", facts.active[pk]) if pk in facts.active else None
 
 
 def _rows(conn: Connection, pks: Sequence[int]) -> Iterator[Row]:
@@ -114,23 +124,8 @@ def _rows(conn: Connection, pks: Sequence[int]) -> Iterator[Row]:
     yield from (dict(row) for row in conn.execute(query).mappings() if row["pk"] in wanted)
 
 
-def _learned(conn: Connection, pks: Sequence[int]) -> dict[int, dict[str, str]]:
-    found: dict[int, dict[str, str]] = {}
-    query = sa.select(learned.c.device_pk, learned.c.fact, learned.c.value)
-    query = query.where(learned.c.device_pk.in_(list(pks))) if len(pks) <= FEW else query
-    for pk, fact, value in conn.execute(query):
-        found.setdefault(pk, {})[fact] = value
-    return found
-
-
 def _active(conn: Connection, pks: Sequence[int]) -> dict[int, str]:
     columns = (deployment.c.device_pk, deployment.c.id, deployment.c.state)
     query = sa.select(*columns).where(deployment.c.state.in_(sorted(ACTIVE)))
     query = query.where(deployment.c.device_pk.in_(list(pks))) if len(pks) <= FEW else query
     return {pk: f"Deployment {number} of it is {state}." for pk, number, state in conn.execute(query)}
-
-
-def _quarantined(conn: Connection, images: Sequence[Firmware]) -> dict[tuple[int, str], str]:
-    columns = (quarantine.c.device_pk, quarantine.c.sha256, quarantine.c.reason)
-    query = sa.select(*columns).where(quarantine.c.sha256.in_([each.sha256 for each in images]))
-    return {(pk, sha256): reason for pk, sha256, reason in conn.execute(query)}

@@ -1,6 +1,7 @@
-"""What a person orders: bring this device, or all of a name, to that firmware.
+"""What a person orders: bring this device to that firmware.
 
 Rule: every way in (page, API, command line, `$ota`) comes through here, and here is where `eligibility.judge` is asked.
+Going back to an older version, and what a typed reason lifts, leave a row in the audit log.
 """
 
 from __future__ import annotations
@@ -12,104 +13,100 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, HomieOtaError, NotEligible, NotFound
-from homie_ota.homie import v1, way
-from homie_ota.model import Deployment, Firmware, Way
+from homie_ota.model import Deployment, Firmware, Purpose
 from homie_ota.rollout import eligibility
-from homie_ota.rollout.eligibility import Candidate, Verdict
+from homie_ota.rollout.eligibility import Answer, Ask
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, devices, giving_way, quarantine
+from homie_ota.store import audit, candidates, deployments, devices, giving_way
 from homie_ota.store import firmware as firmwares
+from homie_ota.store.candidates import Surroundings
 from homie_ota.store.tables import device
 from homie_ota.store.tables import firmware as firmware_table
 
 _BEFORE = ("fw_name", "fw_version", "md5", "uptime", "signal", "heap", "state", "way")
 
-TOPIC_LIMIT = 128
-"""Characters of a topic that homie-esp8266 reads (homie-ota.md rule 17)."""
+DOWNGRADE = "downgrade"
+"""The code of a reason that is written down (attack-checklist: possible, but asked for by name and audited)."""
 
 
-def candidate(row: dict[str, Any], learned: dict[str, str], firmware: Firmware) -> Candidate:
-    """What eligibility asks about a device, from its row and what was learned of it."""
-    found = Way(row["way"])
-    return Candidate(
-        device_id=row["device_id"],
-        way=found,
-        way_evidence=way(row["facts"])[1] if found is Way.NONE else "",
-        implementation=row["implementation"].lower(),
-        ota_enabled=row["ota_enabled"],
-        fw_name=row["fw_name"],
-        fw_version=row["fw_version"],
-        md5=row["md5"],
-        free_space=_whole(learned.get("free_space")),
-        chip_size=_whole(learned.get("chip_size")),
-        offer_fits=_offer_fits(row, found, firmware),
-    )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None
-
-
-def _offer_fits(row: dict[str, Any], found: Way, firmware: Firmware) -> bool:
-    if found is Way.HTTP:
-        return v1.wanted_text(firmware.name, firmware.version, row["fw_name"]) is not None
-    topic = f"{row['base']}{row['device_id']}/$implementation/ota/firmware/{firmware.md5}"
-    return found is not Way.MQTT or len(topic) <= TOPIC_LIMIT
-
-
-def verdict(connection: Connection, device_pk: int, firmware: Firmware, override: str = "") -> Verdict:
-    """Whether this device may get this firmware, with every reason."""
-    return verdicts(connection, device_pk, [firmware], override)[0]
+def verdict(
+    connection: Connection,
+    device_pk: int,
+    firmware: Firmware,
+    override: str = "",
+    *,
+    now: float | None = None,
+    purpose: str = Purpose.UPDATE,
+    md5: str = "",
+) -> Answer:
+    """Whether this device may get this firmware; see `verdicts`. `md5` is what the device just said that it runs."""
+    ask = Ask(override, purpose=Purpose(purpose))
+    return verdicts(connection, device_pk, [firmware], ask, now=now, md5=md5)[0]
 
 
 def verdicts(
-    connection: Connection, device_pk: int, candidates: Sequence[Firmware], override: str = ""
-) -> list[Verdict]:
-    """The same for several images, in their order; raises NotFound for a device that is not known."""
-    row = devices.row(connection, device_pk)
-    if row is None:
+    connection: Connection,
+    device_pk: int,
+    images: Sequence[Firmware],
+    ask: Ask = Ask(),  # noqa: B008 - a value
+    *,
+    now: float | None = None,
+    md5: str = "",
+) -> list[Answer]:
+    """The answers for several images, in their order; raises NotFound for a device that is not known.
+
+    Without `now` a pin refuses nothing: it holds back what is queued, and does not end it.
+    """
+    found = candidates.load(connection, device.c.pk == device_pk, now=now, md5=md5)
+    if not found:
         raise NotFound("This device is not known any more.")
-    learned = devices.learned_facts(connection, device_pk)
-    found = (eligibility.judge(candidate(row, learned, each), each, override) for each in candidates)
-    return [
-        _unless_held(connection, device_pk, each, verdict)
-        for each, verdict in zip(candidates, found, strict=True)
-    ]
-
-
-def _unless_held(connection: Connection, device_pk: int, firmware: Firmware, found: Verdict) -> Verdict:
-    """No typed reason lifts a quarantine: a release does, and begins the budget anew."""
-    held = quarantine.of(connection, device_pk, firmware.sha256) if found.allowed else None
-    if held is None:
-        return found
-    told = f"{held.reason} Release the device to try this image again."
-    return Verdict(False, "quarantined", (told,), found.warnings)
+    around = Surroundings(connection, images, found)
+    return [eligibility.judge(found[0].known, each, ask, around.of(found[0], each)) for each in images]
 
 
 def order(
-    connection: Connection, *, device_pk: int, sha256: str, by: str, now: float, override: str = ""
+    connection: Connection,
+    *,
+    device_pk: int,
+    sha256: str,
+    by: str,
+    now: float,
+    override: str = "",
+    named: bool = True,
+    **place: Any,
 ) -> Deployment:
     """Queue one firmware for one device; it is sent as soon as the device is ready.
 
-    Raises NotFound, NotEligible with the reasons, or Conflict while another deployment of the device runs.
+    `named`: a person asked for it; False where it goes out by itself. `place` is as for `queue`. Raises NotFound,
+    NotEligible with the reasons, or Conflict while another deployment of the device runs.
     """
     firmware = firmwares.get(connection, sha256)
     if firmware is None:
         raise NotFound(f"There is no firmware {sha256[:12]}… in the store.")
-    found = verdict(connection, device_pk, firmware, override)
+    ask = Ask(override, named, Purpose(place.get("purpose", Purpose.UPDATE)))
+    found = verdicts(connection, device_pk, [firmware], ask, now=now)[0]
     if not found.allowed:
-        raise NotEligible(" ".join(found.reasons))
+        raise NotEligible(found.sentence, [each.as_data() for each in found.refusals])
+    _write_down(connection, firmware, found, by=by, now=now, override=override)
     taken = giving_way.take_over(
         connection, device_pk=device_pk, sha256=sha256, by=by, now=now, override=override
     )
-    return taken or _insert(connection, device_pk, firmware, by, now, override)
-
-
-def _insert(
-    connection: Connection, device_pk: int, firmware: Firmware, by: str, now: float, override: str
-) -> Deployment:
+    if taken is not None:
+        return taken
     row = devices.row(connection, device_pk) or {}
-    return queue(connection, row, firmware, by=by, now=now, override=override)
+    return queue(connection, row, firmware, by=by, now=now, override=override, **place)
+
+
+def _write_down(
+    connection: Connection, firmware: Firmware, found: Answer, *, by: str, now: float, override: str
+) -> None:
+    lifted = [each.text for each in found.reasons if each.lifted]
+    back = [each.text for each in found.reasons if each.code == DOWNGRADE and not each.lifted]
+    what = "updated against the rules" if lifted else "went back to an older version"
+    if lifted or back:
+        said = [f"“{override.strip()}”"] if lifted else []
+        why = " ".join([f"{firmware.filename}, {firmware.sha256[:12]}:", *said, *lifted, *back])
+        audit.add(connection, at=now, who=by, what=what, why=why)
 
 
 def queue(
@@ -145,28 +142,6 @@ def _stored_with(connection: Connection, md5: str) -> str:
     return (connection.execute(query).scalar() or "") if md5 else ""
 
 
-def order_all(
-    connection: Connection, *, name: str, sha256: str, by: str, now: float
-) -> tuple[list[Deployment], list[tuple[str, str]]]:
-    """Queue one firmware for every device that runs `name`; they are sent one after another.
-
-    The second list holds those that were skipped: device id and why.
-    """
-    made: list[Deployment] = []
-    skipped: list[tuple[str, str]] = []
-    query = (
-        sa.select(device.c.pk, device.c.device_id)
-        .where(device.c.fw_name == name)
-        .order_by(device.c.device_id)
-    )
-    for pk, device_id in connection.execute(query).all():
-        try:
-            made.append(order(connection, device_pk=pk, sha256=sha256, by=by, now=now))
-        except (NotEligible, Conflict) as refusal:
-            skipped.append((device_id, str(refusal)))
-    return made, skipped
-
-
 def choose(connection: Connection, device_pk: int, found: Sequence[Firmware]) -> Firmware:
     """Of several images of one name and version the one that fits the device.
 
@@ -179,7 +154,8 @@ def choose(connection: Connection, device_pk: int, found: Sequence[Firmware]) ->
     if not fitting and len(judged) == 1:
         return judged[0][0]  # `order` says why not
     if not fitting:
-        raise NotEligible(" ".join(reason for _, verdict in judged for reason in verdict.reasons[:1]))
+        first = [verdict.refusals[0] for _, verdict in judged]
+        raise NotEligible(" ".join(each.text for each in first), [each.as_data() for each in first])
     hashes = ", ".join(each.sha256[:12] for each in fitting)
     raise Conflict(
         f"{found[0].name}@{found[0].version} is {len(fitting)} images: {hashes}. Say which by its SHA-256."
@@ -191,7 +167,7 @@ def external(connection: Connection, *, device_pk: int, firmware: Firmware, now:
     if deployments.active_of(connection, device_pk):
         return None
     try:
-        made = _insert(connection, device_pk, firmware, "$ota", now, "")
+        made = queue(connection, devices.row(connection, device_pk) or {}, firmware, by="$ota", now=now)
     except HomieOtaError:
         return None
     offered = deployments.advance(connection, made, Event.OFFER, now=now, actor="$ota")

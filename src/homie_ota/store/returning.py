@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import ACTIVE, Deployment, Purpose
+from homie_ota.model import ACTIVE, Deployment, Firmware, Purpose
 from homie_ota.rollout import revert
+from homie_ota.rollout.eligibility import Answer
 from homie_ota.rollout.plan import MemberState
 from homie_ota.rollout.revert import CONCERNED, Back, Case, Done, Stuck
 from homie_ota.store import deployments, filling, memberships, orders, targets
@@ -52,7 +53,7 @@ def _cases(connection: Connection, of: Rollout) -> list[tuple[dict[str, Any], Ca
         old = _first(connection, of, row["pk"])
         previous = old.previous_sha256 if old is not None else ""
         image = firmwares.get(connection, previous) if previous else None
-        verdict = orders.verdict(connection, row["pk"], image, REASON_TO_GO_BACK) if image else None
+        verdict = _may_go_back(connection, row["pk"], image) if image else None
         before = str(old.before.get("md5", "")) if old is not None else ""
         case = Case(
             state=MemberState(row["outcome"]),
@@ -61,10 +62,14 @@ def _cases(connection: Connection, of: Rollout) -> list[tuple[dict[str, Any], Ca
             runs=row["runs"] or "",
             runs_old=bool(before) and before == row["md5"],
             tried=row["revert_id"] is not None,
-            refusal="" if verdict is None or verdict.allowed else " ".join(verdict.reasons),
+            refusal="" if verdict is None or verdict.allowed else verdict.sentence,
         )
         found.append((dict(row), case))
     return found
+
+
+def _may_go_back(connection: Connection, pk: int, image: Firmware) -> Answer:
+    return orders.verdict(connection, pk, image, REASON_TO_GO_BACK, purpose=Purpose.REVERT)
 
 
 def _members(of: Rollout) -> sa.Select[Any]:

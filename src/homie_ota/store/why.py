@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.errors import NotFound
 from homie_ota.model import ACTIVE, AWAKE, Deployment, DeploymentState, State
-from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
+from homie_ota.rollout.plan import MemberState, RolloutState
+from homie_ota.rollout.strategy import reading_of
 from homie_ota.rollout.why import Hold, Known, Step, Why, explain
 from homie_ota.rollout.windows import LocalTime
 from homie_ota.store import (
@@ -26,10 +27,12 @@ from homie_ota.store import (
     marks,
     naming,
     orders,
+    progress,
     quarantine,
+    rollouts,
 )
 from homie_ota.store import firmware as firmwares
-from homie_ota.store.tables import membership, rollout, target, wave
+from homie_ota.store.tables import membership, rollout, target
 
 STEPS = 40
 """Events of a device that the table shows, the newest."""
@@ -64,7 +67,7 @@ def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> 
             ),
             leftovers=leftovers.sentences(connection, device_pk),
             refused=_refused(connection, row, latest, wanted),
-            rollout=_rollout(connection, device_pk),
+            rollout=_rollout(connection, device_pk, now),
             alarms=(*_alarms(rows, now), *alarms.of_device(connection, device_pk)),
             steps=tuple(_step(each) for each in rows),
         )
@@ -109,10 +112,10 @@ def _refused(
     if image is None or (row["md5"] and row["md5"] == image.md5):
         return ()
     answer = orders.verdict(connection, row["pk"], image)
-    return () if answer.allowed else tuple(answer.reasons)
+    return () if answer.allowed else tuple(each.text for each in answer.refusals)
 
 
-def _rollout(connection: Connection, device_pk: int) -> str:
+def _rollout(connection: Connection, device_pk: int, now: float) -> str:
     columns = (rollout.c.id, rollout.c.name, rollout.c.state, rollout.c.wave, membership.c.wave.label("mine"))
     query = (
         sa.select(*columns, rollout.c.reason, membership.c.outcome, membership.c.reason.label("because"))
@@ -122,33 +125,27 @@ def _rollout(connection: Connection, device_pk: int) -> str:
         .order_by(rollout.c.id.desc())
     )
     found = connection.execute(query).mappings().first()
-    return "" if found is None else _of_rollout(connection, dict(found))
+    return "" if found is None else _of_rollout(connection, dict(found), now)
 
 
-def _of_rollout(connection: Connection, found: dict[str, Any]) -> str:
+def _of_rollout(connection: Connection, found: dict[str, Any], now: float) -> str:
     name = f"Rollout {found['id']}" + (f" ({found['name']})" if found["name"] else "")
-    state = (
-        f", which is {found['state']}: {found['reason']}"
-        if found["reason"]
-        else f", which is {found['state']}"
-    )
     if found["outcome"] == MemberState.SKIPPED:
         return f"{name} leaves it out: {found['because']}"
     if found["outcome"] == MemberState.ABSENT:
         return f"{name} did not meet it awake; it is updated when it comes, behind the others."
-    return f"It is in wave {found['mine'] + 1} of {name}{state}. {_gate(connection, found)}".strip()
+    state = f" The rollout is {found['state']}: {found['reason']}" if found["reason"] else ""
+    return f"It is in wave {found['mine'] + 1} of {name}. {_gate(connection, found, now)}{state}"
 
 
-def _gate(connection: Connection, found: dict[str, Any]) -> str:
+def _gate(connection: Connection, found: dict[str, Any], now: float) -> str:
     """What the wave before it still needs."""
-    running = sa.select(wave.c.reading).where(
-        wave.c.rollout_id == found["id"],
-        wave.c.number == found["wave"],
-        wave.c.state == WaveState.RUNNING.value,
-    )
-    reading = connection.execute(running).scalar() or {}
-    text = reading.get("text", "")
-    return f"Wave {found['wave'] + 1} goes first{': ' + text if text else ''}."
+    of = rollouts.get(connection, found["id"])
+    if of is None or found["wave"] >= found["mine"]:
+        return "Its wave is next."
+    view = progress.view(connection, of)
+    reading = reading_of(view, view.waves[found["wave"]], now)
+    return f"Wave {found['wave'] + 1} goes first: {reading.text}."
 
 
 # --- How it came ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ from typing import NamedTuple
 from homie_ota.errors import Conflict, HomieOtaError, NotFound
 from homie_ota.esp.request import UpdateRequest
 from homie_ota.homie import v1
-from homie_ota.model import Deployment, DeploymentState, Firmware
+from homie_ota.model import Deployment, DeploymentState, Firmware, Way
+from homie_ota.rollout import eligibility
+from homie_ota.rollout.eligibility import Candidate, Fact
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import deployments, devices, orders
@@ -22,6 +24,8 @@ from homie_ota.store.database import Connection
 
 TOLD_SECONDS = 86400.0
 """How long a word in `$ota` lets a device ask: longer than any restart, shorter than for ever."""
+
+IT_SAID = "It said so in its HTTP request."
 
 WAITS_FOR_REQUEST = (DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING)
 
@@ -94,7 +98,7 @@ def _remember(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> No
     known, told = devices.learned_facts(conn, pk), facts(asked)
     news = {name: value for name, value in told.items() if known.get(name) != value}
     if news:
-        devices.learn(conn, pk, news, evidence="its HTTP request", now=now)
+        devices.learn(conn, pk, news, evidence=IT_SAID, now=now)
     if asked.mac:
         devices.note_mac(conn, pk, asked.mac)
 
@@ -113,7 +117,7 @@ def _of_attempt(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> 
 def _hand_over(
     conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
 ) -> Told:
-    refusal = _refusal(conn, asked, attempt.device_pk, firmware, attempt.override)
+    refusal = _refusal(conn, asked, attempt, firmware)
     if refusal is not None:
         ended = deployments.advance(conn, attempt, Event.REFUSE, now=now, reason=refusal)
         return Told(304, refusal.text, deployment=ended or attempt)
@@ -124,18 +128,12 @@ def _hand_over(
 
 
 def _refusal(
-    conn: Connection, asked: UpdateRequest, pk: int, firmware: Firmware, override: str
+    conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware
 ) -> Reason | None:
-    """Why this device must not get this image, from what it just said about itself."""
-    if asked.md5 and asked.md5 == firmware.md5:
-        return Reason("runs-it", "The device says that it runs this very image already.", False)
-    if firmware.chip and not firmware.chip.startswith(asked.family) and not override.strip():
-        text = (
-            f"{firmware.filename} is an {firmware.chip.upper()} image; an {asked.family.upper()} asks for it."
-        )
-        return Reason("wrong-chip", f"{text} Upload the build for that chip.", False)
-    verdict = orders.verdict(conn, pk, firmware, override)
-    return None if verdict.allowed else Reason(verdict.code, " ".join(verdict.reasons), False)
+    """Why this device must not get this image, also from what it just said about itself."""
+    pk, md5 = attempt.device_pk, asked.md5
+    found = orders.verdict(conn, pk, firmware, attempt.override, purpose=attempt.purpose, md5=md5)
+    return None if found.allowed else Reason(found.code, found.sentence, False)
 
 
 def _of_request(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> Told | None:
@@ -202,19 +200,21 @@ def openly(asked: UpdateRequest, found: Sequence[Firmware]) -> Told:
         firmware = _the_one(asked, found)
     except HomieOtaError as error:
         return Told(304, str(error))
-    if asked.md5 == firmware.md5 or (asked.fw_name, asked.have) == (firmware.name, firmware.version):
+    if (asked.fw_name, asked.have) == (firmware.name, firmware.version):
         return Told(304, "it runs that already")
-    if misfit := _misfit(asked, firmware):
-        return Told(304, misfit)
+    judged = eligibility.judge(_stranger(asked), firmware)
+    if not judged.allowed:
+        return Told(304, judged.sentence)
     return Told(200, f"gets {firmware.name} {firmware.version} (open mode)", firmware)
 
 
-def _misfit(asked: UpdateRequest, firmware: Firmware) -> str:
-    """Why an image does not fit a device of which there is no row."""
-    if firmware.chip and not firmware.chip.startswith(asked.family):
-        return f"{firmware.filename} is an {firmware.chip.upper()} image"
-    if asked.free_space is not None and asked.free_space < firmware.size:
-        return f"{firmware.filename} has {firmware.size} bytes, {asked.free_space} are free"
-    if asked.chip_size is not None and asked.chip_size < firmware.flash_size:
-        return f"{firmware.filename} is built for {firmware.flash_size} bytes of flash"
-    return ""
+def _stranger(asked: UpdateRequest) -> Candidate:
+    """What a device of which there is no row says about itself: all that it is judged by."""
+    return Candidate(
+        device_id=asked.device_id or asked.mac or "the device",
+        way=Way.HTTP,
+        fw_name=asked.fw_name,
+        fw_version=asked.have,
+        md5=asked.md5,
+        facts={name: Fact(value, IT_SAID) for name, value in facts(asked).items()},
+    )

@@ -74,7 +74,7 @@ async def device(request: Request) -> Response:
             raise NotFound("This device is not known any more.")
         history = deployments.find(conn, device_pk=pk, limit=HISTORY)
         images = firmwares.find(conn, sort="name")
-        choices = list(zip(images, orders.verdicts(conn, pk, images), strict=True))
+        choices = list(zip(images, orders.verdicts(conn, pk, images, now=now), strict=True))
         choices.sort(
             key=lambda each: (not each[1].allowed, each[0].name != row["fw_name"], -each[0].uploaded_at)
         )
@@ -105,13 +105,12 @@ async def change_device(request: Request) -> Response:
 async def ask_update(request: Request) -> Response:
     """`GET /update?device=…&firmware=…`: what would happen, before it does."""
     shell, asked = shell_of(request), request.query_params
+    now = shell.clock()
 
     def read(conn: Connection) -> dict[str, Any]:
         pk = devices.resolve(conn, asked.get("device", ""))
         image = actions.meant(conn, pk, asked.get("firmware", ""))
-        verdict = orders.verdict(conn, pk, image)
-        overridable = not verdict.allowed and orders.verdict(conn, pk, image, override="?").allowed
-        return {"d": devices.row(conn, pk), "f": image, "verdict": verdict, "overridable": overridable}
+        return {"d": devices.row(conn, pk), "f": image, "answer": orders.verdict(conn, pk, image, now=now)}
 
     return page(request, "update.html", **await shell.database.read(read))
 

@@ -1,0 +1,57 @@
+"""Which chip a device has, as exactly as is known, and whether an image is for that chip.
+
+Rule: `$implementation` tells the family alone (`esp32`); the exact chip is known from an image that runs there, or ran.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from homie_ota.rollout.eligibility.lessons import CHIP, FAMILY
+from homie_ota.rollout.eligibility.nouns import Candidate
+
+FAMILIES = ("esp8266", "esp32")
+
+
+class Chip(NamedTuple):
+    """A chip word without its dash (`esp32s2`); `exact` where it is more than the family. Empty word: not known."""
+
+    word: str = ""
+    exact: bool = False
+    evidence: str = ""
+    at: float | None = None
+
+    def takes(self, image: str) -> bool:
+        """Whether an image for the chip `image` can run there; True where either is not known."""
+        wanted = plain(image)
+        if not self.word or not wanted:
+            return True
+        return wanted == self.word if self.exact else wanted.startswith(self.word)
+
+
+def plain(word: str) -> str:
+    """A chip word as it is compared: `ESP32-C3` → `esp32c3`."""
+    return word.strip().lower().replace("-", "")
+
+
+def family(word: str) -> str:
+    """`esp8266` or `esp32`; empty for what is neither."""
+    return next((each for each in FAMILIES if plain(word).startswith(each)), "")
+
+
+def chip_of(device: Candidate) -> Chip:
+    """The chip of a device, from the best evidence that there is."""
+    if device.running and family(device.running.chip):
+        return Chip(plain(device.running.chip), True, device.running.evidence)
+    proven = device.facts.get(CHIP)
+    if proven and family(proven.value):
+        return Chip(plain(proven.value), True, proven.evidence, proven.at)
+    if family(device.implementation):
+        word = family(device.implementation)
+        return Chip(word, False, f"It announces $implementation {device.implementation}.")
+    asked = device.facts.get(FAMILY)
+    if asked and family(asked.value):
+        return Chip(
+            family(asked.value), False, f"Its HTTP request came from an {asked.value.upper()}.", asked.at
+        )
+    return Chip()
