@@ -90,7 +90,9 @@ async def test_the_image_in_a_gzip_file_of_the_directory_gets_a_file_of_its_own(
 ) -> None:
     lay(files, "lamp-1.0.0.bin", PACKED)
     lay(files, "lamp-1.0.0.txt", b"For the hall")
-    (added,) = (await adoption.adopt_directory(database, files, NOW)).added
+    found = await adoption.adopt_directory(database, files, NOW)
+    (added,) = found.added
+    assert found.vanished == []
     assert (added.name, added.version, added.description) == ("lamp", "1.0.0", "For the hall")
     assert added.filename == f"lamp-1.0.0~{added.sha256[:8]}.bin"
     assert await files.body(added) == LAMP
@@ -109,7 +111,8 @@ async def test_a_gzip_file_of_the_directory_gives_a_lost_image_back(
     stored = await upload(database, files, LAMP)
     (files.directory / stored.filename).unlink()
     lay(files, "backup.bin", PACKED)
-    assert (await adoption.adopt_directory(database, files, NOW)).added == []
+    found = await adoption.adopt_directory(database, files, NOW)
+    assert (found.added, found.vanished) == ([], [])
     assert await files.body(stored) == LAMP
 
 

@@ -41,7 +41,7 @@ async def adopt_directory(database: Database, files: ImageFiles, now: float) -> 
         for filename in names:
             if filename not in known:
                 await _adopt(database, files, filename, now, rows, adoption)
-        there = set(names)
+        there = set(await asyncio.to_thread(files.names))  # what came packed has a file of its own by now
         adoption.vanished = [each for each in rows.values() if each.filename not in there]
         files.left_alone = adoption.skipped
         await _inspect_again(database, files)
