@@ -128,3 +128,13 @@ def test_trouble_after_a_success_is_told_behind_the_answer_for_a_week(house: Wor
     old = {"event": "went-back", "text": "It went back long ago."}
     house.write(lambda conn: events.add(conn, "device", at=now - 8 * 86400, device_pk=pk, data=old))
     assert "long ago" not in asked(house, pk).text
+
+
+def test_a_member_that_waits_for_its_wave_is_told_what_the_wave_before_still_needs(house: World) -> None:
+    pks = [house.device(name, signal=signal) for name, signal in (("attic", 90.0), ("hall", 50.0))]
+    image = house.firmware()
+    wanted = {"query": "fw:lamp", "firmware": image.sha256, "name": "autumn", "start": True}
+    assert house.client().post("/api/v1/rollouts", json=wanted).status_code == 201
+    answer = asked(house, pks[1])
+    assert answer.code == "in-rollout"
+    assert "It is in wave 2 of Rollout 1 (autumn). Wave 1 goes first: verified 0/1" in answer.text
