@@ -80,6 +80,13 @@ REFUSALS: dict[OtaEvent, Reason] = {
     ),
 }
 
+FLASH_CONFIG = Reason(
+    "flash-config",
+    "The device says that the flash size setting of what it runs does not match its chip (500 INTERNAL_ERROR 8): it "
+    "refuses every image until it was flashed by cable once, with the right flash size.",
+    False,
+)
+
 NOT_SENT = Reason(
     "not-sent",
     "The offer did not leave the server: the broker was not connected. Nothing was sent; try again.",
@@ -178,7 +185,10 @@ _EXPIRED: dict[DeploymentState, Reason] = {
 
 def refused(event: OtaEvent, detail: str) -> Reason:
     """The reason for a refusal, with the device's own words where they add something."""
-    reason = REFUSALS[event]
+    wrong_size = event is OtaEvent.ERROR and detail.split()[-1:] == [
+        "8"
+    ]  # the core's UPDATE_ERROR_FLASH_CONFIG
+    reason = FLASH_CONFIG if wrong_size else REFUSALS[event]
     return reason._replace(text=f"{reason.text} (It said: {detail}.)") if detail else reason
 
 
