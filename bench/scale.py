@@ -30,7 +30,7 @@ class Scale:
     rollouts: tuple[int, ...] = (1_000, 10_000, 100_000)
     day_devices: int = 10_000
     rollout_devices: int = 1_000
-    rollout_parallel: int = 10
+    rollout_parallel: int = 20
     rollout_bytes: int = 40_960
 
 
