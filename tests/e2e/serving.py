@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,9 +48,9 @@ def environment(**settings: str) -> dict[str, str]:
     return plain | {f"HOMIE_OTA_{name.upper()}": value for name, value in settings.items()}
 
 
-def command(*arguments: str) -> list[str]:
-    """The command line `homie-ota …` of this interpreter."""
-    return [sys.executable, "-m", "homie_ota", *arguments]
+def command(*arguments: str, start: Sequence[str] = ("-m", "homie_ota")) -> list[str]:
+    """The command line `homie-ota …` of this interpreter; `start` names another module that ends up there."""
+    return [sys.executable, *start, *arguments]
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -82,12 +82,13 @@ class Server(Child):
         self.options, self.settings = options, settings
         self.url = f"http://{self.host}:{self.port}"
         self.before: Callable[[], None] | None = None
+        self.begins: Sequence[str] = ("-m", "homie_ota")
 
     def start(self) -> None:
         """Start it and wait until its pages answer and it has said hello."""
         said = len(self.log) if (self.folder / "log").exists() else 0
         self.launch(
-            command("serve", *self.options),
+            command("serve", *self.options, start=self.begins),
             cwd=self.folder,
             env=environment(**self.settings),
             preexec_fn=self.before,
@@ -106,6 +107,10 @@ class Server(Child):
 
     async def down(self) -> None:
         await asyncio.to_thread(self.stop)
+
+    def has_died(self) -> bool:
+        """Whether the process has ended, by itself or by a kill."""
+        return self._process is None or self._process.poll() is not None
 
     # --- over HTTP
 
