@@ -39,13 +39,15 @@ class Engine:
         bases: Sequence[str] = ("homie/", "devices/"),
         speed: float = 1.0,
         soak: Terms = NO_SOAK,
+        began: float | None = None,
         parallel: int = 3,
         database: str = "",
         client_id: str = "engine",
     ) -> None:
         verifying.use_terms(soak, Thresholds())
         folder.mkdir(parents=True, exist_ok=True)
-        began = time.time()
+        # A second engine that shares the first one's beginning has its time, too, however fast that goes.
+        self.began = began = time.time() if began is None else began
         self.clock: Callable[[], float] = lambda: began + (time.time() - began) * speed
         self.database = Database(database or str(folder / "homie-ota.sqlite3"))
         self.database.migrate()

@@ -96,11 +96,12 @@ def test_what_is_not_known_is_never_harm(before: Snapshot, after: Snapshot) -> N
         (("light",), "lamp", WORSE, "without the node relay"),
         (("x",), "lamp", WORSE, "without the nodes light, relay"),
         (("light",), "plug", SAME, "without the node relay, as another firmware may be"),
-        ((), "lamp", SAME, ""),  # it did not tell its nodes
+        ((), "lamp", WORSE, "without the nodes light, relay"),
+        (None, "lamp", SAME, ""),  # it did not tell its nodes
     ],
 )
 def test_a_missing_node_is_harm_unless_it_is_another_firmware(
-    nodes: tuple[str, ...], firmware: str, verdict: Verdict, text: str
+    nodes: tuple[str, ...] | None, firmware: str, verdict: Verdict, text: str
 ) -> None:
     before = replace(LAMP, nodes=("light", "relay"))
     found = judged(replace(LAMP, nodes=nodes, firmware=firmware), before=before)

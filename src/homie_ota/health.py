@@ -13,6 +13,10 @@ from statistics import median
 from typing import NamedTuple
 
 
+MOST = 99.0
+"""A larger gain is told as this one: a hundredfold."""
+
+
 class Verdict(StrEnum):
     """The answer; UNKNOWN: nothing could be compared."""
 
@@ -24,14 +28,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How a device is: free heap in bytes, signal in percent (medians), nodes; None or empty: not known.
+    """How a device is: free heap in bytes, signal in percent (medians), nodes; None: not known.
 
     `firmware` is the name of what it runs: another one may have other nodes.
     """
 
     heap: float | None = None
     signal: float | None = None
-    nodes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] | None = None
     firmware: str = ""
 
 
@@ -120,7 +124,8 @@ def _signal(before: Snapshot, after: Snapshot, siblings: _Pairs, limits: Thresho
 
 
 def _share(old: float | None, new: float | None) -> float | None:
-    return None if not old or old < 0 or new is None else new / old - 1.0
+    """By how much of itself it changed; bounded, since a device may tell any number."""
+    return None if old is None or old < 1.0 or new is None else min(new / old - 1.0, MOST)
 
 
 def _difference(old: float | None, new: float | None) -> float | None:
@@ -150,7 +155,7 @@ def _signed(number: float) -> str:
 
 def _nodes(before: Snapshot, after: Snapshot) -> Finding | None:
     """Nodes of before that it has no more: harm, unless it now runs a firmware of another name."""
-    missing = sorted(set(before.nodes) - set(after.nodes)) if after.nodes else []
+    missing = sorted(set(before.nodes or ()) - set(after.nodes)) if after.nodes is not None else []
     if not missing:
         return None
     names = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")

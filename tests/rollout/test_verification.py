@@ -230,6 +230,13 @@ def test_a_sleeper_is_done_after_three_wake_ups_each_of_which_is_a_boot() -> Non
     assert at == pytest.approx(1860 + 900.2)
 
 
+def test_a_sleeper_that_stays_awake_with_the_new_firmware_is_done_like_any_other() -> None:
+    news = [ready(1), stats(1, 1), *nap(20), *steady(1500, since=980.3, booted=919.3)]
+    _, found, at = play(SLEEPER, *news)
+    assert found is Found.DONE
+    assert at == pytest.approx(920.3 + 180)
+
+
 def test_a_sleeper_that_just_woke_is_not_silent_because_it_slept() -> None:
     after, _, _ = play(SLEEPER, ready(1), stats(1, 1), *nap(20)[:-1])
     at, found = clock(after)

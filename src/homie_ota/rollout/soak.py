@@ -84,6 +84,7 @@ class Soak:
     restarts: int = 0
     wakes: int = 0
     rounds: int = 0
+    slept_through: int = 0  # so many of these rounds were before it last woke
     round_at: float = 0.0
     uptime: float | None = None
     booted_at: float = 0.0  # when it booted, by its uptime; 0: not told yet
@@ -102,10 +103,14 @@ class Soak:
         return self.interval or USUAL_INTERVAL
 
     def is_enough(self, terms: Terms) -> bool:
-        """Whether it showed itself often enough; the first round comes with `ready` and counts for nothing."""
+        """Whether it showed itself often enough; the first round comes with `ready` and counts for nothing.
+
+        A sleeper that stays awake now is one that is awake.
+        """
         if self.slept and self.wakes >= terms.wakes:
             return True
-        return self.rounds > terms.intervals or not self.tells or terms.intervals <= 0
+        awake = self.rounds - self.slept_through
+        return awake > terms.intervals or not self.tells or terms.intervals <= 0
 
     def is_over(self, now: float, terms: Terms) -> bool:
         """Whether nothing more has to be waited for."""

@@ -73,7 +73,8 @@ def _state(soak: Soak, news: StateNews, terms: Terms) -> Step:
 
 def _ready(soak: Soak, at: float, terms: Terms) -> Step:
     if soak.asleep:  # a sleeper boots whenever it wakes
-        soak = replace(soak, asleep=False, left=False, wakes=soak.wakes + 1, uptime=None, booted_at=at)
+        soak = replace(soak, asleep=False, left=False, wakes=soak.wakes + 1, slept_through=soak.rounds)
+        soak = replace(soak, uptime=None, booted_at=at)
     if soak.left_at is not None:  # it was away: silence counts from its return
         soak = replace(soak, heard_at=max(soak.heard_at, at))
     ready_at = at if soak.ready_at is None else soak.ready_at
@@ -145,7 +146,9 @@ def _restarted(soak: Soak, at: float) -> Step:
 def anew(soak: Soak, at: float) -> Soak:
     """The same soak from its start; a device that is there is ready since now."""
     is_there = soak.left_at is None and soak.ready_at is not None
-    return replace(soak, ready_at=at if is_there else None, heard_at=at, rounds=0, wakes=0, samples=())
+    return replace(
+        soak, ready_at=at if is_there else None, heard_at=at, rounds=0, slept_through=0, wakes=0, samples=()
+    )
 
 
 class Neighbours(NamedTuple):

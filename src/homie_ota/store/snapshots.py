@@ -62,7 +62,7 @@ def at_offer(connection: Connection, device_pk: int) -> tuple[Before, str]:
         "told": told,
         "interval": interval(row, rounds),
         **_sleeping(row["homie"], rounds),
-        "nodes": list(announced(row)),
+        "nodes": None if (nodes := announced(row)) is None else list(nodes),
         "siblings": _siblings(connection, device_pk, row),
     }
     return before, _stored_as(connection, row["md5"])
@@ -119,15 +119,17 @@ def _sleeping(homie: str, rounds: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def announced(row: dict[str, Any]) -> tuple[str, ...]:
-    """The nodes that the device announced, as its generation does it; empty when that is not known.
+def announced(row: dict[str, Any]) -> tuple[str, ...] | None:
+    """The nodes that the device announced, as its generation does it; None when that is not known.
 
     What the broker still has of nodes that are gone does not count.
     """
     facts, nodes = row["facts"], row["nodes"]
     if row["homie"].startswith("5"):
         return tuple(sorted(each for each, told in nodes.items() if _is_described(told)))
-    listed = facts.get("nodes") or facts.get("nodes/told", "")
+    listed = facts.get("nodes") or facts.get("nodes/told")
+    if listed is None:  # an empty `$nodes` clears the topic; other generations may just not have said anything
+        return () if row["homie"].startswith(("3", "4")) else None
     return tuple(sorted({each.id for each in entries(listed)}))
 
 
@@ -211,7 +213,7 @@ def of_soak(of: Deployment, soak: Soak, row: dict[str, Any], firmware_name: str)
     before = Snapshot(
         heap=_number(of.before.get("heap")),
         signal=_number(of.before.get("signal")),
-        nodes=tuple(nodes) if isinstance(nodes, list) else (),
+        nodes=tuple(nodes) if isinstance(nodes, list) else None,
         firmware=str(of.before.get("fw_name", "")),
     )
     after = Snapshot(_middle(rounds, 2), _middle(rounds, 3), announced(row), firmware_name)

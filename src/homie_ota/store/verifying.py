@@ -104,7 +104,7 @@ def _compare(
         "signal": after.signal,
         "uptime": soak.uptime,
         "rounds": soak.rounds,
-        "nodes": list(after.nodes),
+        "nodes": None if after.nodes is None else list(after.nodes),
         "siblings": siblings,
         "verdict": found.verdict.value,
         "findings": [each._asdict() for each in found.findings],
