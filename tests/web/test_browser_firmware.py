@@ -67,7 +67,7 @@ async def test_a_refused_image_is_stored_with_a_reason_and_sent_with_one_click(
             assert "because: it runs on my desk" in stored
             go(tab, f"{url}/device/hall")
             asked = press(tab, "main form button", "location.pathname === '/update'")
-            assert "Update anyway: 1 warning" in asked
+            assert "Update anyway: 2 warnings" in asked
             assert "This image is cut off" in asked
             assert "queued" in press(tab, "button.go", "location.pathname.startsWith('/deployment/')")
 

@@ -55,7 +55,17 @@ def test_whom_an_image_fits_is_said_and_why_not_the_others(world: World) -> None
     assert "Fits 2 of 3 devices" in text
     assert "Why not this one" in text
     assert '<a href="/device/homie~wall">wall</a>' in text
-    assert "<dt>This is an ESP8266 image, but it is an ESP32. Upload the ESP32 build.</dt>" in text
+    assert "<dt>This is an ESP8266 image, but the device is an ESP32. Upload the ESP32 build.</dt>" in text
+
+
+def test_devices_that_run_it_already_are_counted_apart(world: World) -> None:
+    firmware = world.firmware()
+    world.device("hall", md5=firmware.md5)
+    world.device("attic"), world.device("wall", implementation="esp32")
+    text = page(world, f"/firmware/{firmware.filename}")
+    assert "Fits 1 of 3 devices, 1 runs it already" in text
+    assert "Why not this one" in text
+    assert "runs this very image" not in text
 
 
 def test_devices_with_the_same_reason_are_named_together(world: World) -> None:
@@ -63,7 +73,7 @@ def test_devices_with_the_same_reason_are_named_together(world: World) -> None:
     for name in ("it", "a.c", "abc", "abc-d"):
         world.device(name, implementation="esp32")
     text = page(world, f"/firmware/{firmware.filename}")
-    assert text.count("but it is an ESP32") == 1
+    assert text.count("but the device is an ESP32") == 1
     assert "Why not these 4" in text
 
 
@@ -183,7 +193,8 @@ def test_an_image_that_was_stored_against_a_refusal_says_so_wherever_it_is_shown
     assert "This image is cut off" in text
     update = page(world, "/update", device="hall", firmware=firmware.sha256)
     assert "This image is cut off" in update
-    assert "Update anyway: 1 warning<" in update
+    assert "because: it runs on my desk" in update
+    assert "Update anyway: 2 warnings<" in update
 
 
 def test_an_update_without_warnings_needs_no_word_of_them(world: World) -> None:

@@ -15,7 +15,7 @@ from homie_ota.model import Firmware
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import naming, needed
 from homie_ota.store.database import Connection
-from homie_ota.store.fits import Refused
+from homie_ota.store.fits import Fits, Judged
 from homie_ota.store.needed import Need, Why
 from homie_ota.web import words
 
@@ -132,10 +132,19 @@ def users(conn: Connection, needs: Sequence[Need]) -> list[Group]:
     return [*groups.items()]
 
 
-def refusals(image: Firmware, refused: Sequence[Refused]) -> list[Group]:
-    """The first SHOWN devices that must not get an image, by what they have in common; most devices first."""
+RUNS_IT = "runs-it"
+"""The code of the answer for a device that has the image: nothing speaks against it, it is just done."""
+
+
+def refused(found: Fits) -> list[Judged]:
+    """The devices that an image is not for; those that run it already are none of them."""
+    return [each for each in found.refused if each.answer.code != RUNS_IT]
+
+
+def refusals(image: Firmware, judged: Sequence[Judged]) -> list[Group]:
+    """The first SHOWN of them, by what they have in common; most devices first."""
     groups: dict[str, list[Named]] = {}
-    for each in refused[:SHOWN]:
+    for each in judged[:SHOWN]:
         said = _without_names(each.text, image.filename, each.device_id)
         groups.setdefault(said, []).append(Named(each.key, each.device_id))
     return sorted(groups.items(), key=lambda group: -len(group[1]))
@@ -144,7 +153,7 @@ def refusals(image: Firmware, refused: Sequence[Refused]) -> list[Group]:
 def _without_names(text: str, filename: str, device_id: str) -> str:
     """A reason without the file and the device that it is about: so the same reason of two devices is one."""
     said = text.replace(f"{filename}: ", "")
-    said = re.sub(rf"(?<![\w-]){re.escape(device_id)}(?![\w-])", "it", said)
+    said = re.sub(rf"(?<![\w-]){re.escape(device_id)}(?![\w-])", "the device", said)
     return re.sub(r"(?:\A|(?<=\. ))[a-z]", lambda found: found[0].upper(), said)
 
 
