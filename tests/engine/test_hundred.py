@@ -122,8 +122,9 @@ async def hundred(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Hundred]:
     )  # fmt: skip
     sketch = read_sketch(sample_image(KIND, options.version, GENERATION, options.image_bytes))
     made = make_fleet(options, (mosquitto.host, mosquitto.port))
-    same = {"sketch": sketch, "nodes": KINDS[KIND]}
-    alike = [make_device(each.generation, replace(each._setup, **same)) for each in made]
+    alike = [
+        make_device(each.generation, replace(each._setup, sketch=sketch, nodes=KINDS[KIND])) for each in made
+    ]
     by_faults = {faults: name for name, (_, faults) in FAULTS.items() if name != "sleeping"}
     names = {each.identity.device_id: by_faults.get(each.faults, "") for each in alike}
     names |= {each.identity.device_id: "sleeping" for each in alike if each.timing.asleep}

@@ -199,6 +199,15 @@ def test_a_device_goes_over_stepping_stones(conn: Connection) -> None:
     assert any("stepping stones" in text for text in found.warnings)
 
 
+def test_an_image_that_speaks_another_generation_is_foretold(conn: Connection) -> None:
+    fleet(conn, 3)
+    add_device(conn, 4, "bench", md5=NEW, homie="5.0", fw_version="2.0.0")
+    conn.execute(device.update().where(device.c.pk == 4).values(base="homie/5/"))
+    found = preview(conn)
+    (said,) = [text for text in found.warnings if "Homie 5" in text]
+    assert said.startswith("lamp-1 (and 2 more) will come back with Homie 5 below homie/5/")
+
+
 @pytest.mark.parametrize(
     ("query", "error", "words"),
     [("id:nobody", NotFound, "No device fits"), ("id:off", NotEligible, "off: off has OTA switched off")],

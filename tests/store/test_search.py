@@ -16,7 +16,17 @@ from homie_ota.model import State
 from homie_ota.query import FIELDS
 from homie_ota.rollout.versions import version_key
 from homie_ota.store import search
-from homie_ota.store.tables import deployment, device, firmware, metadata, reading, tag, target
+from homie_ota.store.tables import (
+    deployment,
+    device,
+    firmware,
+    membership,
+    metadata,
+    reading,
+    rollout,
+    tag,
+    target,
+)
 
 NOW = 1_700_000_000.0
 LAMP_2 = "a" * 64
@@ -152,7 +162,7 @@ ROWS: dict[sa.Table, list[dict[str, Any]]] = {
     ],
     target: [{"device_pk": 1, "sha256": LAMP_2}, {"device_pk": 4, "sha256": GONE}],
     deployment: [
-        {"id": number, "device_pk": pk, "sha256": LAMP_2, "state": state, "rollout_id": rollout}
+        {"id": number, "device_pk": pk, "sha256": LAMP_2, "state": state}
         | {
             "state_since": NOW,
             "created_at": NOW,
@@ -161,12 +171,27 @@ ROWS: dict[sa.Table, list[dict[str, Any]]] = {
             "before": {},
             "after": {},
         }
-        for number, pk, state, rollout in [
-            (1, 1, "failed", 7),
-            (2, 1, "transferring", None),
-            (3, 2, "succeeded", 7),
-            (4, 2, "failed", None),
+        for number, pk, state in [
+            (1, 1, "failed"),
+            (2, 1, "transferring"),
+            (3, 2, "succeeded"),
+            (4, 2, "failed"),
         ]
+    ],
+    rollout: [
+        {
+            "id": 7,
+            "sha256": LAMP_2,
+            "query": "",
+            "plan": {},
+            "state": "running",
+            "state_since": NOW,
+            "created_at": NOW,
+        }
+    ],
+    membership: [
+        {"rollout_id": 7, "device_pk": pk, "wave": wave, "position": pk, "outcome": "waiting", "since": NOW}
+        for pk, wave in [(1, 0), (2, 1), (3, -1)]
     ],
 }
 

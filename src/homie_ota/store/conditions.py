@@ -18,7 +18,7 @@ from homie_ota.query import And, Not, Op, Or, Property, Query, Term, Text, Value
 from homie_ota.query.fields import number
 from homie_ota.rollout.versions import version_key
 from homie_ota.store.matching import Column, Condition, exactly, fits, has, replaced, there_is
-from homie_ota.store.tables import deployment, device, firmware, reading, tag, target
+from homie_ota.store.tables import deployment, device, firmware, membership, reading, tag, target
 
 _COMPARE: dict[Op, Callable[[Any, Any], Any]] = {
     Op.EQ: operator.eq,
@@ -223,6 +223,12 @@ def _numbered(column: Column) -> Callable[[Op, Value, Asked], Condition]:
     return lambda op, value, _: there_is(_DEPLOYED, _number(column, op, value))
 
 
+def _rollout(op: Op, value: Value, _asked: Asked) -> Condition:
+    """Members; who was left out takes no part."""
+    mine = (membership.c.device_pk == device.c.pk, membership.c.wave >= 0)
+    return there_is(*mine, _number(membership.c.rollout_id, op, value))
+
+
 def _version(op: Op, value: Value, _asked: Asked) -> Condition:
     assert isinstance(value, Text)
     if value.plain is None:
@@ -244,7 +250,7 @@ def _homie(op: Op, value: Value, asked: Asked) -> Condition:
 _OTHERS: dict[str, Callable[[Op, Value, Asked], Condition]] = {
     "seen": _seen,
     "deployment": _numbered(deployment.c.id),
-    "rollout": _numbered(deployment.c.rollout_id),
+    "rollout": _rollout,
     "version": _version,
     "homie": _homie,
 }

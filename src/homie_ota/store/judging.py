@@ -26,7 +26,9 @@ FEW = 500
 """So many devices are named in a statement; for more it is quicker to look at all."""
 
 Row = dict[str, Any]
-_COLUMNS = [each for each in device.columns if each.name not in ("nodes", "recent")]
+_COLUMNS = [each for each in device.columns if each.name not in ("facts", "nodes", "recent")]
+"""Without what is large: a fleet is looked at as a whole."""
+
 _SAME = "runs-it"
 _HELD = ("quarantined", "pinned")
 """What a person has to let go first."""

@@ -25,6 +25,7 @@ from homie_ota.store import benching, estimates, judging, marks, memberships, ro
 from homie_ota.store.judging import Judged
 from homie_ota.store.memberships import SKIPPED_WAVE, Place
 from homie_ota.store.rollouts import Rollout
+from homie_ota.store.tables import device
 from homie_ota.store.tables import firmware as firmware_table
 
 MOST_WARNINGS = 20
@@ -89,7 +90,7 @@ def make(connection: Connection, firmware: Firmware, query: str, plan: Plan | No
     ]
     left_out = [_left_out(at, each) for at, each in enumerate(each for each in judged if each.code)]
     way_back = revert.way_back(sum(each.row["md5"] in back for each in fit), len(fit))
-    warned = [*waves.warnings(chosen, len(fit)), *_warnings(fit)]
+    warned = [*waves.warnings(chosen, len(fit)), *_warnings(fit), *_crossing(connection, firmware, fit)]
     warned += [way_back.text] if way_back.warns else []
     return Preview(
         firmware, chosen, lines, left_out, way_back, _missing(fit, back), tuple(warned[:MOST_WARNINGS]),
@@ -186,6 +187,24 @@ def _warnings(fit: Sequence[Judged]) -> list[str]:
 def _named(text: str, names: Sequence[str]) -> str:
     others = f" (and {len(names) - 1} more)" if names[0] and len(names) > 1 else ""
     return f"{names[0]}{others}{text}"
+
+
+def _crossing(connection: Connection, firmware: Firmware, fit: Sequence[Judged]) -> list[str]:
+    """What devices that run this very image already tell: that it speaks another generation of Homie (rule 19)."""
+    running = sa.select(device.c.homie, device.c.base).where(
+        device.c.md5 == firmware.md5, device.c.homie != ""
+    )
+    spoken = {_major(row.homie): row.base for row in connection.execute(running.distinct())}
+    crossing = [each.row["device_id"] for each in fit if spoken and _major(each.row["homie"]) not in spoken]
+    if not crossing:
+        return []
+    words = " or ".join(f"Homie {major} below {base}" for major, base in sorted(spoken.items()))
+    text = f" will come back with {words}, as devices do that run this image: its topics change. Its history stays."
+    return [_named(text, crossing)]
+
+
+def _major(homie: str) -> str:
+    return homie.partition(".")[0]
 
 
 def _over(each: Judged) -> list[str]:

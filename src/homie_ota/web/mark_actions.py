@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from homie_ota.esp.image import clean
-from homie_ota.store import audit, devices, marks
+from homie_ota.store import devices, marks
 from homie_ota.store.database import Connection
 from homie_ota.store.marks import Pin
-from homie_ota.web.actions import Actor
+from homie_ota.web.actions import Actor, note
 from homie_ota.web.shell import Shell
 
 T = TypeVar("T")
@@ -66,9 +66,7 @@ async def _change(
     def write(conn: Connection) -> tuple[int, T]:
         pk = devices.resolve(conn, device)
         done = act(conn, pk, now)
-        audit.add(
-            conn, at=now, who=actor.name, what=what, why=f"{clean(device)}: {why}", from_where=actor.where
-        )
+        note(conn, actor, now, what, f"{clean(device)}: {why}")
         return pk, done
 
     pk, done = await shell.database.write(write, urgent=True)

@@ -16,13 +16,13 @@ from homie_ota.rollout import constraint
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import Plan
 from homie_ota.rollout.simulation import Played
-from homie_ota.store import audit, playback, previews, steering
 from homie_ota.store import firmware as firmwares
+from homie_ota.store import playback, previews, steering
 from homie_ota.store.database import Connection
 from homie_ota.store.previews import Preview
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.steering import Steered
-from homie_ota.web.actions import Actor
+from homie_ota.web.actions import Actor, note
 from homie_ota.web.shell import Shell
 
 SIMULATED = 7 * 86400.0
@@ -89,11 +89,11 @@ async def simulate(shell: Shell, seen: Preview) -> Played:
 
 async def create(shell: Shell, actor: Actor, wanted: Wanted) -> Created:
     """Store a rollout, and start it where that is wanted; NotFound, NotEligible, Conflict, WrongUse."""
-    check(wanted)
     now = shell.clock()
+    # Judging a fleet takes a while, for which a device that wakes must not wait; each is judged again in its wave.
+    seen = await preview(shell, wanted)
 
     def write(conn: Connection) -> Created:
-        seen = preview_of(conn, wanted, now)
         made = previews.found(
             conn, seen, wanted.query, by=actor.name, now=now, name=wanted.name.strip(),
             standing=wanted.standing, follow=wanted.follow.strip(),
@@ -102,10 +102,10 @@ async def create(shell: Shell, actor: Actor, wanted: Wanted) -> Created:
         what = (
             f"rollout {made.id} of {image} to {wanted.query!r}: {seen.members}, {len(seen.left_out)} left out"
         )
-        _note(conn, actor, now, "created a rollout", what)
+        note(conn, actor, now, "created a rollout", what)
         if not wanted.start:
             return Created(made, seen, "")
-        _note(conn, actor, now, "started a rollout", f"rollout {made.id}")
+        note(conn, actor, now, "started a rollout", f"rollout {made.id}")
         steered = steering.steer(conn, made.id, Move.START, now=now, by=actor.name)
         return Created(steered.rollout, seen, steered.sentence)
 
@@ -129,14 +129,10 @@ async def steer(shell: Shell, actor: Actor, number: int, how: Move, reason: str 
 
     def write(conn: Connection) -> Steered:
         done = steering.steer(conn, number, how, now=now, by=actor.name, reason=reason.strip())
-        _note(conn, actor, now, _DONE[how], f"rollout {number} {reason.strip()}".strip())
+        note(conn, actor, now, _DONE[how], f"rollout {number} {reason.strip()}".strip())
         return done
 
     steered = await shell.database.write(write, urgent=True, durable=True)
     shell.bus.say("rollout", id=number)
     shell.bus.say("order", rollout=number)
     return steered
-
-
-def _note(conn: Connection, actor: Actor, now: float, what: str, why: str) -> None:
-    audit.add(conn, at=now, who=actor.name, what=what, why=why, from_where=actor.where)
