@@ -127,7 +127,8 @@ async def test_no_page_of_firmware_breaks_the_policy_or_the_width_of_a_phone(
                 tab.open(url + path)
                 assert tab.run(BLOCKED) == [], path
                 tab.run("document.querySelectorAll('details').forEach(each => each.open = true)")
-                assert tab.run("document.documentElement.scrollWidth - innerWidth") <= 0, path
+                # A phone makes the page smaller where it does not fit: its own width tells nothing.
+                assert tab.run("document.documentElement.scrollWidth") <= 360, path
 
     async with Server(world) as server:
         await asyncio.to_thread(work, server.url)
