@@ -130,15 +130,11 @@ def insert(
 
     It is offered from `not_before` on and not later than `not_after`; None sets no such limit.
     """
-    attempts = sa.select(sa.func.count()).where(
-        deployment.c.device_pk == device_pk, deployment.c.sha256 == sha256
-    )
-    attempt = (connection.execute(attempts).scalar() or 0) + 1
     values = {
         "device_pk": device_pk,
         "sha256": sha256,
         "previous_sha256": previous_sha256,
-        "attempt": attempt,
+        "attempt": _attempts(connection, device_pk, sha256) + 1,
         "state": DeploymentState.QUEUED.value,
         "state_since": now,
         "created_at": now,
@@ -152,23 +148,31 @@ def insert(
         "not_before": not_before,
         "not_after": not_after,
     }
+    _check_none_runs(connection, device_pk)
+    number = connection.execute(deployment.insert().values(**values)).inserted_primary_key
+    made = get(connection, int(number[0])) if number else None
+    if made is None:
+        raise NotFound("The deployment was not stored.")
+    data = {"state": made.state.value, "sha256": sha256, "override": override}
+    of = {"device_pk": device_pk, "deployment_id": made.id}
+    events.add(connection, "deployment", at=now, actor=by, data=data, **of)
+    turns.join(connection, made.id)
+    memberships.note(connection, made)
+    return made
+
+
+def _attempts(connection: Connection, device_pk: int, sha256: str) -> int:
+    same = (deployment.c.device_pk == device_pk) & (deployment.c.sha256 == sha256)
+    return connection.execute(sa.select(sa.func.count()).where(same)).scalar() or 0
+
+
+def _check_none_runs(connection: Connection, device_pk: int) -> None:
     running = active_of(connection, device_pk)
     if running is not None:
         raise Conflict(
             f"Deployment {running.id} of this device is {running.state}. Wait for its end"
             + (", or cancel it first." if running.state is DeploymentState.QUEUED else ".")
         )
-    number = connection.execute(deployment.insert().values(**values)).inserted_primary_key
-    made = get(connection, int(number[0])) if number else None
-    if made is None:
-        raise NotFound("The deployment was not stored.")
-    data = {"state": made.state.value, "sha256": sha256, "override": override}
-    events.add(
-        connection, "deployment", at=now, device_pk=device_pk, deployment_id=made.id, actor=by, data=data
-    )
-    turns.join(connection, made.id)
-    memberships.note(connection, made)
-    return made
 
 
 def advance(
@@ -209,15 +213,15 @@ def advance(
     data: dict[str, object] = {"event": event.value, "from": before.state.value, "state": state.value}
     data |= {"reason": changes["reason"]} if changes["reason"] and (reason or note) else {}
     data |= {"code": reason.code} if reason else {}
-    events.add(
-        connection,
-        "deployment",
-        at=now,
-        device_pk=before.device_pk,
-        deployment_id=before.id,
-        actor=actor,
-        data=data,
-    )
+    of = {"device_pk": before.device_pk, "deployment_id": before.id}
+    events.add(connection, "deployment", at=now, actor=actor, data=data, **of)
+    return _followed(connection, before, event, state, now)
+
+
+def _followed(
+    connection: Connection, before: Deployment, event: Event, state: DeploymentState, now: float
+) -> Deployment | None:
+    """What a move means for others: what is learned of the device, and its place in a rollout."""
     whole = event is Event.FLASH or proof.is_complete(before)
     pace.note(connection, before, state, now=now, whole=whole)
     moved = get(connection, before.id)
