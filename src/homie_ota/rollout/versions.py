@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 LONGEST = 255
 
@@ -42,6 +43,7 @@ def version_key(text: str) -> str:
     return (release + _behind(scheme, rest))[:LONGEST]
 
 
+@lru_cache(maxsize=4096)  # a fleet runs few versions, and is compared as a whole
 def compare(a: str, b: str) -> int | None:
     """-1, 0 or 1 for older, the same and newer; None when nobody can say (`master` and 1.0, a date and 1.0)."""
     if a.strip() == b.strip():

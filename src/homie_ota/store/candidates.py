@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -45,6 +46,8 @@ _VENDOR = 8
 
 Alike = tuple[str, str]
 """MAC vendor and firmware name: what siblings share."""
+Counts = Counter[tuple[str, str, str]]
+"""Devices by vendor, firmware name, and what they have in common besides."""
 
 
 class Subject(NamedTuple):
@@ -161,11 +164,14 @@ class Surroundings:
 
     def of(self, subject: Subject, image: Firmware) -> Circumstances:
         """Of this device and this image."""
-        return Circumstances(
-            offer_fits=_offer_fits(subject, image),
-            quarantined=self._held.get((subject.pk, image.sha256)),
-            siblings=self._siblings.of(subject, image),
-        )
+        fits, siblings = _offer_fits(subject, image), self._siblings.of(subject, image)
+        held = self._held.get((subject.pk, image.sha256)) if self._held else None
+        if fits and held is None and siblings is _ALONE:
+            return _NOTHING_SPECIAL
+        return Circumstances(fits, held, siblings)
+
+
+_ALONE, _NOTHING_SPECIAL = Siblings(), Circumstances()
 
 
 def _offer_fits(subject: Subject, image: Firmware) -> bool:
@@ -186,34 +192,40 @@ class _Siblings:
     """How devices that are alike fared with these images: counted once, by vendor and name."""
 
     def __init__(self, conn: Connection, images: Sequence[Firmware], alike: set[Alike]) -> None:
-        vendors = {vendor for vendor, _ in alike if vendor}
-        self._took = _count(conn, device.c.md5, [each.md5 for each in images], vendors)
-        self._refused = _count_facts(conn, lessons.IMAGE_REFUSED, [each.sha256 for each in images], vendors)
-        sizes = {str(each.flash_size) for each in images if each.flash_size}
-        self._flash = _count_facts(conn, lessons.TOOK_FLASH, sorted(sizes), vendors)
+        self._conn, self._images = conn, images
+        self._vendors = {vendor for vendor, _ in alike if vendor}
+        self._took = _count(conn, device.c.md5, [each.md5 for each in images], self._vendors)
+        self._refused = _count_facts(
+            conn, lessons.IMAGE_REFUSED, [each.sha256 for each in images], self._vendors
+        )
+
+    @cached_property
+    def _flash(self) -> Counts:
+        """Who took an image for such a flash; asked only when one runs another, for it is most of the fleet."""
+        sizes = {str(each.flash_size) for each in self._images if each.flash_size}
+        return _count_facts(self._conn, lessons.TOOK_FLASH, sorted(sizes), self._vendors)
 
     def of(self, subject: Subject, image: Firmware) -> Siblings:
         """Without the device itself."""
         if not subject.alike[0]:
-            return Siblings()
-        took = self._took[(*subject.alike, image.md5)]
+            return _ALONE
+        known, own = subject.known, subject.known.facts
+        took = self._took[(*subject.alike, image.md5)] - (known.md5 == image.md5)
         refused = self._refused[(*subject.alike, image.sha256)]
-        flash = self._flash[(*subject.alike, str(image.flash_size))]
-        if not (took or refused or flash):
-            return Siblings()
-        own = subject.known.facts
-        return Siblings(
-            took - (subject.known.md5 == image.md5),
-            refused - _is(own, lessons.IMAGE_REFUSED, image.sha256),
-            flash - _is(own, lessons.TOOK_FLASH, str(image.flash_size)),
-        )
+        refused -= _is(own, lessons.IMAGE_REFUSED, image.sha256)
+        flash = 0
+        if (
+            not took
+            and image.flash_size
+            and (not known.running or known.running.flash_size != image.flash_size)
+        ):
+            flash = self._flash[(*subject.alike, str(image.flash_size))]
+            flash -= _is(own, lessons.TOOK_FLASH, str(image.flash_size))
+        return Siblings(took, refused, flash) if took or refused or flash else _ALONE
 
 
 def _is(facts: Mapping[str, Fact], fact: str, value: str) -> bool:
     return fact in facts and facts[fact].value == value
-
-
-Counts = Counter[tuple[str, str, str]]
 
 
 def _count(

@@ -5,6 +5,7 @@ Rule: `$implementation` tells the family alone (`esp32`); the exact chip is know
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from homie_ota.rollout.eligibility.lessons import CHIP, FAMILY
@@ -29,11 +30,13 @@ class Chip(NamedTuple):
         return wanted == self.word if self.exact else wanted.startswith(self.word)
 
 
+@lru_cache(maxsize=256)
 def plain(word: str) -> str:
     """A chip word as it is compared: `ESP32-C3` → `esp32c3`."""
     return word.strip().lower().replace("-", "")
 
 
+@lru_cache(maxsize=256)
 def family(word: str) -> str:
     """`esp8266` or `esp32`; empty for what is neither."""
     return next((each for each in FAMILIES if plain(word).startswith(each)), "")

@@ -5,7 +5,7 @@ Rule: a lesson is a fact with the sentence that says how it was learned; a later
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from homie_ota.model import Firmware
@@ -21,8 +21,8 @@ FREE_SPACE, SKETCH_SIZE, SKETCH_MD5, CHIP_SIZE, FAMILY = (
 )
 # What ended deployments taught; numbers are bytes.
 CHIP = "chip"  # of the last image that ran there
-TOOK_SIZE = "took_size"  # the largest image that it took
-TOOK_TOTAL = "took_total"  # the most that image and running image needed together, and had
+TOOK_SIZE = "took_size"  # the largest image that an ESP32 took
+TOOK_TOTAL = "took_total"  # the most that both images needed together on an ESP8266, and had
 TOOK_FLASH = "took_flash"  # the largest flash size setting that it took
 NO_SPACE_SIZE = "no_space_size"  # the smallest image that it refused for want of space …
 NO_SPACE_BESIDE = "no_space_beside"  # … and the MD5 of what ran then
@@ -90,8 +90,10 @@ def learn(end: End, firmware: Firmware, running: Running | None, known: Mapping[
 
 def _took(end: End, firmware: Firmware, running: Running | None, known: Mapping[str, Fact]) -> Lessons:
     evidence = f"It took {_image(firmware)} and came back with it{_in(end)}"
-    found: dict[str, int] = {TOOK_SIZE: firmware.size, TOOK_FLASH: firmware.flash_size}
-    if running and _shares_area(firmware):
+    found: dict[str, int] = {TOOK_FLASH: firmware.flash_size}
+    if not _shares_area(firmware):
+        found[TOOK_SIZE] = firmware.size
+    elif running:
         found[TOOK_TOTAL] = together(firmware.size, running.size)
     lessons = {fact: (str(size), evidence) for fact, size in found.items() if size > _number(known, fact, 0)}
     if firmware.chip:
@@ -99,16 +101,23 @@ def _took(end: End, firmware: Firmware, running: Running | None, known: Mapping[
             firmware.chip,
             f"It runs {_image(firmware)}, which is for the {firmware.chip.upper()}.",
         )
-    for fact, size in ((NO_SPACE_SIZE, firmware.size), (NO_SPACE_TOTAL, found.get(TOOK_TOTAL, 0))):
+    contradicted = _contradicted(firmware, found.get(TOOK_TOTAL, 0), known)
+    return lessons | dict.fromkeys(contradicted, ("", evidence)) | _rewritten(end, firmware)
+
+
+def _contradicted(firmware: Firmware, total: int, known: Mapping[str, Fact]) -> Iterator[str]:
+    """Refusals that cannot be so, or not any more, when the device took this image."""
+    for fact, size in (
+        (NO_SPACE_SIZE, firmware.size),
+        (NO_SPACE_TOTAL, total),
+        (FLASH_REFUSED, firmware.flash_size),
+    ):
         if size >= _number(known, fact, size + 1):
-            lessons[fact] = ("", evidence)
-    if firmware.flash_size >= _number(known, FLASH_REFUSED, firmware.flash_size + 1):
-        lessons[FLASH_REFUSED] = ("", evidence)
+            yield fact
     if known.get(IMAGE_REFUSED, Fact("")).value == firmware.sha256:
-        lessons[IMAGE_REFUSED] = ("", evidence)
+        yield IMAGE_REFUSED
     if known.get(FLASH_CONFIG, Fact("")).value:
-        lessons[FLASH_CONFIG] = ("", evidence)
-    return lessons | _rewritten(end, firmware)
+        yield FLASH_CONFIG
 
 
 def _rewritten(end: End, firmware: Firmware) -> Lessons:

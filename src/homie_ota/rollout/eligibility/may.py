@@ -17,7 +17,6 @@ from homie_ota.rollout.eligibility.nouns import (
     Ask,
     Candidate,
     Circumstances,
-    Fact,
     Fit,
     Newer,
     Order,
@@ -120,8 +119,10 @@ def _runs_it(case: Case) -> Reason | None:
 
 def _runs_it_rewritten(device: Candidate, firmware: Firmware) -> bool:
     """Rules 12 and 13 of homie-ota.md: an endless loop otherwise."""
-    md5, image = (device.facts.get(name, Fact("")) for name in (lessons.REWRITTEN_MD5, lessons.REWRITTEN_AS))
-    return bool(device.md5) and device.md5 == md5.value and image.value == firmware.sha256
+    image, md5 = device.facts.get(lessons.REWRITTEN_AS), device.facts.get(lessons.REWRITTEN_MD5)
+    if image is None or md5 is None or image.value != firmware.sha256:
+        return False
+    return bool(device.md5) and device.md5 == md5.value
 
 
 def _announced(device: Candidate) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from homie_ota.errors import HomieOtaError
 from homie_ota.store.tables import metadata
 
-HEAD = "0003"
+HEAD = "0004"
 _VERSIONS = Path(__file__).parent / "versions"
 
 

@@ -101,6 +101,8 @@ learned = Table(
     Column("value", Text, nullable=False),
     Column("evidence", Text, nullable=False, default=""),
     Column("at", Float, nullable=False),
+    # Who else took an image for this flash size, who else refused this one.
+    Index("learned_alike", "fact", "value"),
 )
 
 verdict = Table(
