@@ -15,14 +15,17 @@ from homie_ota.rollout.course import Move
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import Gate, MemberState, Plan, RolloutState, WaveRule, WaveState
 from homie_ota.rollout.reasons import ABSENT, CANCELLED, NOT_BACK, Reason
+from homie_ota.rollout.rhythm import Awake
 from homie_ota.store import (
     acting,
     attempts,
+    benching,
     deployments,
     devices,
     filling,
     marks,
     memberships,
+    playback,
     previews,
     progress,
     returning,
@@ -34,7 +37,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.previews import Preview
 from homie_ota.store.rollouts import Rollout
-from homie_ota.store.tables import device, firmware, quarantine, target
+from homie_ota.store.tables import deployment, device, firmware, presence, quarantine, target
 
 M, S = MemberState, RolloutState
 OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
@@ -456,8 +459,6 @@ def test_revert_sends_each_device_what_it_ran_before_and_never_twice(conn: Conne
     of = updated(conn)
     # The second was flashed by hand with what it ran before; of the third's old image nothing is known.
     conn.execute(device.update().where(device.c.pk == 2).values(md5=OLD, fw_version="1.0.0"))
-    from homie_ota.store.tables import deployment
-
     conn.execute(deployment.update().where(deployment.c.device_pk == 3).values(previous_sha256=""))
     going = rollouts.move(conn, of, Move.REVERT, now=20.0, by="me")
     assert going is not None
@@ -470,6 +471,32 @@ def test_revert_sends_each_device_what_it_ran_before_and_never_twice(conn: Conne
     ended = rollouts.require(conn, of.id)
     assert ended.state is S.FINISHED
     assert returning.go_back(conn, ended, now=30.0).decided == 0
+
+
+def test_a_bench_device_goes_back_to_what_it_ran_before_its_trial(conn: Connection) -> None:
+    fleet(conn, 1)
+    marks.put_tag(conn, 1, "bench", by="me", now=1.0)
+    of = started(conn, plan=Plan((WaveRule(gate=QUICK),)))
+    step(conn, of, 12.0)
+    (made,) = fill(conn, of, 12.0)
+    assert made.purpose == Purpose.BENCH
+    for now in (13.0, 14.0, 15.0):  # new, old, new
+        end(conn, made, *GOOD, reason=VERIFIED, now=now)
+        made = next(iter(benching.go_on(conn, of, now=now)), made)
+    assert outcomes(conn, of) == {1: "verified"}
+    going = rollouts.move(conn, rollouts.require(conn, of.id), Move.REVERT, now=20.0, by="me")
+    assert going is not None
+    (back,) = returning.go_back(conn, going, now=20.0).made
+    assert back.sha256 == BEFORE
+
+
+def test_what_the_gates_said_is_still_shown_when_everybody_goes_back(conn: Connection) -> None:
+    of = updated(conn)
+    going = rollouts.move(conn, of, Move.REVERT, now=20.0, by="me")
+    assert going is not None
+    returning.go_back(conn, going, now=20.0)
+    row, seen = rollouts.waves(conn, of.id)[0], progress.view(conn, going)
+    assert "verified 3/3" in progress.gate(row, seen, seen.waves[0], 21.0).text
 
 
 def test_a_way_back_that_fails_leaves_the_device_to_a_person(conn: Connection) -> None:
@@ -520,3 +547,37 @@ def test_what_waited_until_its_date_is_absent(conn: Connection) -> None:
     end(conn, fill(conn, of, 12.0)[0], Event.LAPSE, reason=ABSENT)
     assert outcomes(conn, of) == {1: "absent"}
     assert rollouts.waves(conn, of.id)[0].state is WaveState.RUNNING
+
+
+# --- How long, and how it would go ---------------------------------------------------------------------------------
+
+
+def awake(conn: Connection, pk: int, times: list[tuple[float, float | None]]) -> None:
+    rows = [{"device_pk": pk, "since": since, "until": until} for since, until in times]
+    conn.execute(presence.insert(), rows)
+
+
+def test_what_was_learned_of_a_device_makes_the_estimate_better(conn: Connection) -> None:
+    fleet(conn, 2)
+    usual = preview(conn).estimate
+    devices.learn(conn, 1, {"bytes_per_second": "100.0 110.0"}, evidence="its last 2", now=1.0)
+    slow = preview(conn).estimate
+    assert slow.low > usual.low
+    assert "1 of 2 devices never took an image from here" in slow.assumed[0]
+
+
+def test_a_sleeper_is_played_on_its_own_rhythm_and_who_never_came_is_absent(conn: Connection) -> None:
+    now, hour = 1_000_000.0, 3600.0
+    fleet(conn, 1)
+    add_device(conn, 2, "sleeper", state="sleeping", signal=1.0)
+    awake(conn, 2, [(now - at * hour, now - at * hour + 300.0) for at in range(12, 0, -1)])
+    add_device(conn, 3, "gone", state="lost", signal=0.0)
+    seen = preview(conn, plan=replace(PLAN, absent_after=6 * hour))
+    found = playback.subjects(conn, seen, begins=now, ends=now + 24 * hour)
+    ahead = {each.member.device_pk: each.presences for each in found}
+    assert ahead[1] == [Awake(1.0, None)]
+    assert [round(each.since - now) % 3600 for each in ahead[2][:3]] == [0, 0, 0]
+    assert ahead[3] == []
+    played = playback.play(seen, found, begins=now, ends=now + 24 * hour)
+    ends = {each.device_pk: str(each.state) for each in played.ends}
+    assert ends == {1: "verified", 2: "verified", 3: "absent"}
