@@ -26,8 +26,8 @@ from homie_ota.store.tables import deployment, device, membership
 ENGINE = "engine"
 """Who acts, in events, when nobody does."""
 
-MANY = 2000
-"""Members that are marked in one transaction; the others follow at the next look."""
+MANY = 200
+"""Members that are marked in one transaction, for whoever wakes meanwhile; the others follow at the next look."""
 
 
 def act(connection: Connection, of: Rollout, found: Sequence[Action], *, now: float) -> bool:

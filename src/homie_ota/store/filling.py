@@ -24,7 +24,7 @@ from homie_ota.store.judging import Judged
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import deployment, membership, rollout
 
-CHUNK = 50
+CHUNK = 20
 """Members in one transaction: the writer must not keep a device that just woke waiting."""
 
 REASON_TO_GO_BACK = "A person chose to go back."
@@ -79,9 +79,9 @@ def source(of: Rollout) -> str:
 
 def next_members(connection: Connection, rollout_id: int, waves: list[int], limit: int) -> dict[int, int]:
     """Device and wave of the next members that wait in these waves and are not being updated just now."""
-    sent = sa.exists().where(
-        deployment.c.device_pk == membership.c.device_pk,
-        deployment.c.state.in_(sorted(ACTIVE - {DeploymentState.QUEUED})),
+    # Asked once, not for each of ten thousand that wait.
+    sent = sa.select(deployment.c.device_pk).where(
+        deployment.c.state.in_(sorted(ACTIVE - {DeploymentState.QUEUED}))
     )
     query = (
         sa.select(membership.c.device_pk, membership.c.wave)
@@ -89,7 +89,7 @@ def next_members(connection: Connection, rollout_id: int, waves: list[int], limi
             membership.c.rollout_id == rollout_id,
             membership.c.wave.in_(waves),
             membership.c.outcome == MemberState.WAITING.value,
-            ~sent,
+            membership.c.device_pk.not_in(sent),
         )
         .order_by(membership.c.wave, membership.c.position)
         .limit(limit)

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.model import AWAKE, DeploymentState
-from homie_ota.rollout import members
+from homie_ota.rollout import members, strategy
 from homie_ota.rollout.actions import View, WaveView
-from homie_ota.rollout.gates import Tally
+from homie_ota.rollout.gates import GateReading, Tally
 from homie_ota.rollout.plan import MemberState, WaveState
 from homie_ota.store import rollouts
 from homie_ota.store.memberships import SKIPPED_WAVE
@@ -30,10 +30,10 @@ class _Counted(NamedTuple):
 
 def view(connection: Connection, of: Rollout) -> View:
     """The rollout now, for `strategy.decide`."""
+    rows = rollouts.waves(connection, of.id)
     counted, away = count(connection, of.id), _away(connection, of.id)
-    seen = [_wave(each, counted, away) for each in rollouts.waves(connection, of.id)]
-    *waves, lane = seen
-    passed = [each.passed_at for each in rollouts.waves(connection, of.id)[:-1]]
+    *waves, lane = [_wave(each, counted, away) for each in rows]
+    passed = [each.passed_at for each in rows[:-1]]
     return View(
         state=of.state,
         plan=of.plan,
@@ -56,6 +56,14 @@ def _wave(row: Wave, counted: Mapping[int, _Counted], away: Mapping[int, float])
         away_since=away.get(row.number) if row.state is not WaveState.WAITING else None,
         borne=row.borne,
     )
+
+
+def gate(row: Wave, seen: View, found: WaveView, now: float) -> GateReading:
+    """What the gate of a wave says; once its devices go back, what it said when it was decided about."""
+    tally = found.tally
+    if (tally.reverting or tally.reverted or tally.stranded) and "text" in row.reading:
+        return GateReading(**{name: row.reading[name] for name in GateReading._fields if name in row.reading})
+    return strategy.reading_of(seen, found, now)
 
 
 def count(connection: Connection, rollout_id: int) -> dict[int, _Counted]:

@@ -97,7 +97,7 @@ def _first(connection: Connection, of: Rollout, device_pk: int) -> Deployment | 
     query = sa.select(sa.func.min(deployment.c.id)).where(
         deployment.c.rollout_id == of.id,
         deployment.c.device_pk == device_pk,
-        deployment.c.purpose == Purpose.UPDATE.value,
+        deployment.c.purpose != Purpose.REVERT.value,  # a bench device is touched first by its trial
         deployment.c.offered_at.is_not(None),
     )
     number = connection.execute(query).scalar()

@@ -128,7 +128,9 @@ def announced(row: dict[str, Any]) -> tuple[str, ...] | None:
     if row["homie"].startswith("5"):
         return tuple(sorted(each for each, told in nodes.items() if _is_described(told)))
     listed = facts.get("nodes") or facts.get("nodes/told")
-    if listed is None:  # an empty `$nodes` clears the topic; other generations may just not have said anything
+    if (
+        listed is None
+    ):  # an empty `$nodes` clears the topic; other generations may just not have said anything
         return () if row["homie"].startswith(("3", "4")) else None
     return tuple(sorted({each.id for each in entries(listed)}))
 
@@ -161,11 +163,10 @@ def _find_siblings(
     connection: Connection, device_pk: int, name: str, which: sa.ColumnElement[bool]
 ) -> dict[int, list[Sample]]:
     """Awake devices of this firmware name that tell statistics and are left alone; unordered, so that few are read."""
-    busy = sa.exists().where(deployment.c.device_pk == device.c.pk, deployment.c.state.in_(ACTIVE))
+    busy = sa.select(deployment.c.device_pk).where(deployment.c.state.in_(ACTIVE))
+    mine = (device.c.fw_name == name) & (device.c.pk != device_pk) & device.c.state.in_(AWAKE)
     query = (
-        sa.select(device.c.pk, device.c.recent)
-        .where(which, device.c.fw_name == name, device.c.pk != device_pk, device.c.state.in_(AWAKE), ~busy)
-        .limit(SIBLINGS)
+        sa.select(device.c.pk, device.c.recent).where(which, mine, device.c.pk.not_in(busy)).limit(SIBLINGS)
     )
     rows = connection.execute(query).all() if name else []
     return {pk: [_sample(each) for each in recent] for pk, recent in rows if recent}

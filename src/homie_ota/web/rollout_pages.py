@@ -14,7 +14,6 @@ from homie_ota.errors import NotFound, WrongUse
 from homie_ota.rollout import course, spelling
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import OnHarm, Plan, RolloutState
-from homie_ota.rollout.strategy import reading_of
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import memberships, naming, progress, rollouts
 from homie_ota.store.database import Connection
@@ -124,7 +123,7 @@ def _waves(conn: Connection, number: int, now: float) -> list[dict[str, Any]]:
             "lane": view is seen.lane,
             "counts": {word: n for word, n in view.tally._asdict().items() if n and word != "members"},
             "size": view.tally.members,
-            "gate": None if view is seen.lane else reading_of(seen, view, now),
+            "gate": None if view is seen.lane else progress.gate(row, seen, view, now),
         }
         for row, view in zip(rollouts.waves(conn, number), views, strict=True)
     ]

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from homie_ota.rollout import course
 from homie_ota.rollout.actions import View, WaveView
-from homie_ota.rollout.gates import Tally
-from homie_ota.rollout.strategy import reading_of
+from homie_ota.rollout.gates import GateReading, Tally
+from homie_ota.store import progress
 from homie_ota.store.memberships import Member
 from homie_ota.store.rollouts import Rollout, Wave
 from homie_ota.web.api.asking import Shape
@@ -194,13 +194,12 @@ def wave(row: Wave, seen: View, now: float) -> WaveShape:
         counts=counts(found.tally),
         started_at=known_moment(row.started_at),
         passed_at=known_moment(row.passed_at),
-        gate=None if is_lane else _gate(seen, found, now),
+        gate=None if is_lane else _gate(progress.gate(row, seen, found, now), found),
         why=row.reading.get("why") or None,
     )
 
 
-def _gate(seen: View, found: WaveView, now: float) -> GateNow:
-    told = reading_of(seen, found, now)
+def _gate(told: GateReading, found: WaveView) -> GateNow:
     return GateNow(
         text=told.text, passed=told.passed, failed=told.failed, tried=told.tried, good=told.good,
         harmful=told.harmful, share=told.share, soak_left=told.soak_left, next_at=known_moment(told.next_at),
