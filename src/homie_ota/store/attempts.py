@@ -30,8 +30,7 @@ CURE = "cure"
 """The kind of the event that says that a device was told to restart."""
 
 _TRIED = (Outcome.UNHARMED, Outcome.HARMFUL)
-_FAILED = deployment.c.state == sa.literal_column("'failed'")
-_OPEN = deployment.c.followed.in_([sa.literal_column("''"), sa.literal_column("'cure'")])
+_FAILED = deployment.c.state == DeploymentState.FAILED.value
 
 
 def use_budget(budget: Budget) -> None:
@@ -41,7 +40,7 @@ def use_budget(budget: Budget) -> None:
 
 def unfollowed(connection: Connection, *, limit: int = 200) -> list[Deployment]:
     """Failures that nobody has followed yet: a server was killed in between, or they came on another way."""
-    query = sa.select(deployment.c.id).where(_FAILED, _OPEN, deployment.c.followed == "").limit(limit)
+    query = sa.select(deployment.c.id).where(_FAILED, deployment.c.followed == "").limit(limit)
     found = (deployments.get(connection, number) for number in connection.execute(query).scalars().all())
     return [each for each in found if each is not None]
 

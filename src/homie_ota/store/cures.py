@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.homie import secrets, v2
-from homie_ota.model import AWAKE, Address, Publish
+from homie_ota.model import AWAKE, Address, DeploymentState, Publish
 from homie_ota.rollout.attempts import Followed
 from homie_ota.store import attempts, events, lease
 from homie_ota.store.database import changed_one
@@ -26,10 +26,7 @@ class Cure(NamedTuple):
     device_pk: int
 
 
-_WAITS = (deployment.c.state == sa.literal_column("'failed'")) & (
-    deployment.c.followed == sa.literal_column("'cure'")
-)
-_OPEN = deployment.c.followed.in_([sa.literal_column("''"), sa.literal_column("'cure'")])
+_WAITS = (deployment.c.state == DeploymentState.FAILED.value) & (deployment.c.followed == Followed.CURE.value)
 
 
 def due(connection: Connection) -> list[Cure]:
@@ -37,7 +34,7 @@ def due(connection: Connection) -> list[Cure]:
     query = (
         sa.select(deployment.c.id, deployment.c.device_pk)
         .join(device, device.c.pk == deployment.c.device_pk)
-        .where(_WAITS, _OPEN, device.c.state.in_(sorted(AWAKE)))
+        .where(_WAITS, device.c.state.in_(sorted(AWAKE)))
         .order_by(deployment.c.id)
     )
     return [Cure(*row) for row in connection.execute(query)]

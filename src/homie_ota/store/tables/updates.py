@@ -94,18 +94,9 @@ Index(
     sqlite_where=text("state = 'queued'"),
     postgresql_where=text("state = 'queued'"),
 )
-Index(
-    "deployment_lapses",
-    deployment.c.not_after,
-    sqlite_where=text("state = 'queued' AND not_after IS NOT NULL"),
-    postgresql_where=text("state = 'queued' AND not_after IS NOT NULL"),
-)
-Index(
-    "deployment_unfollowed",
-    deployment.c.id,
-    sqlite_where=text("state = 'failed' AND followed IN ('', 'cure')"),
-    postgresql_where=text("state = 'failed' AND followed IN ('', 'cure')"),
-)
+# With the state in front: SQLite would rather use an index by state than a smaller one that is partial.
+Index("deployment_lapses", deployment.c.state, deployment.c.not_after)
+Index("deployment_unfollowed", deployment.c.state, deployment.c.followed)
 Index("deployment_offers", deployment.c.offered_at)
 
 event = Table(

@@ -23,8 +23,8 @@ def upgrade() -> None:
     op.add_column("leftover", sa.Column("asked_by", sa.String(64), nullable=False, server_default=""))
     op.add_column("target", sa.Column("since", sa.Float(), nullable=True))
     _index("deployment_turns", ["rollout_id", "turn", "id"], "state = 'queued'")
-    _index("deployment_lapses", ["not_after"], "state = 'queued' AND not_after IS NOT NULL")
-    _index("deployment_unfollowed", ["id"], "state = 'failed' AND followed IN ('', 'cure')")
+    op.create_index("deployment_lapses", "deployment", ["state", "not_after"])
+    op.create_index("deployment_unfollowed", "deployment", ["state", "followed"])
     op.create_index("deployment_offers", "deployment", ["offered_at"])
     _index("event_of_alarms", ["seq"], "kind = 'alarm'", "event")
 
