@@ -32,6 +32,8 @@ class Scale:
     rollout_devices: int = 1_000
     rollout_parallel: int = 20
     rollout_bytes: int = 40_960
+    sleepers: int = 10_000
+    wakes: int = 200
 
 
 FULL = Scale()
@@ -39,5 +41,5 @@ TINY = Scale(
     repetitions=1, devices=40, slow_devices=40, live_devices=20, live_rounds=2, announces=5, image_bytes=60_000,
     large_image_bytes=200_000, inspecting_seconds=0.01, fetches=20, connections=2, told=4, slow_readers=5,
     small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2, quiet_seconds=0.5,
-    rollouts=(20, 200), day_devices=50, rollout_devices=8, rollout_parallel=4,
+    rollouts=(20, 200), day_devices=50, rollout_devices=8, rollout_parallel=4, sleepers=40, wakes=5,
 )  # fmt: skip

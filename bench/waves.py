@@ -68,7 +68,7 @@ def _rollout(folder: Path, about: dict[str, Any]) -> float:
         webserver.upload(server, image(about, "3.0.0"), NAME, "3.0.0")
         plan = {"waves": [{"gate": GATE}], "limits": {"parallel": about["parallel"]}}
         order = {"query": "id:*", "firmware": f"{NAME}@3.0.0", "plan": plan, "start": True}
-        number = _ask(server, "POST", "/rollouts", order)["id"]
+        number = ask(server, "POST", "/rollouts", order)["id"]
         until(lambda: _one(server, number)["state"] != "running", "the rollout ends", LONGEST, pause=0.2)
         done = _one(server, number)
     if done["state"] != "finished" or done["counts"] != {"booted": about["devices"]}:
@@ -80,14 +80,15 @@ def _rollout(folder: Path, about: dict[str, Any]) -> float:
 
 
 def _ready(server: Server) -> int:
-    return int(_ask(server, "GET", "/devices?state=ready&limit=1")["total"])
+    return int(ask(server, "GET", "/devices?state=ready&limit=1")["total"])
 
 
 def _one(server: Server, number: int) -> dict[str, Any]:
-    return _ask(server, "GET", f"/rollouts/{number}?limit=1")
+    return ask(server, "GET", f"/rollouts/{number}?limit=1")
 
 
-def _ask(server: Server, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask(server: Server, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the API answers; raises when it refuses."""
     told = None if body is None else json.dumps(body).encode()
     status, answer = webserver.ask(
         server, method, f"/api/v1{path}", told, {"Content-Type": "application/json"}

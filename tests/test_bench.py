@@ -21,6 +21,7 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "e": (("mosquitto", "mosquitto"),),
     "f": (),
     "g": (),
+    "h": (("mosquitto", "mosquitto"),),
     "i": (("mosquitto", "mosquitto"),),
 }
 UNITS = {"s", "ms", "/s", "MB", "%"}
