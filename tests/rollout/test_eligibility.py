@@ -84,6 +84,7 @@ REFUSALS: list[tuple[str, Candidate, Firmware, Circumstances, Ask, str]] = [
      Circumstances(), Ask(), "ESP32C3 build"),
     ("wrong-chip", replace(DEVICE, implementation="esp32", running=RUNS._replace(chip="esp32-s2")),
      replace(LAMP, chip="esp32-s3"), Circumstances(), Ask(), "ESP32S2 build"),
+    ("wrong-chip", replace(DEVICE, implementation="esp32", running=RUNS), LAMP, Circumstances(), Ask(), "ESP32 build"),
     ("too-large", knowing(free_space=399_999), LAMP, Circumstances(), Ask(), "399999 bytes free"),
     ("too-large", knowing(no_space_size=400_000, no_space_beside="a" * 32), LAMP, Circumstances(), Ask(),
      "refused 400000 bytes"),

@@ -94,6 +94,9 @@ def test_a_flash_size_that_was_no_valid_firmware_is_not_sent_again() -> None:
     assert judge(device(known), other).code == "flash-too-small"
     assert judge(device(known), replace(other, flash_size=MIB)).allowed
     assert "flash_refused" not in ended("bad-firmware", known=ended()), "it took that flash size before"
+    assert "flash_refused" not in ended("bad-firmware", ran=RAN._replace(flash_size=4 * MIB)), (
+        "one like that runs"
+    )
 
 
 def test_a_wrong_setting_of_what_runs_refuses_everything_until_something_else_runs() -> None:

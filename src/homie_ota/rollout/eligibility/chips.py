@@ -43,18 +43,28 @@ def family(word: str) -> str:
 
 
 def chip_of(device: Candidate) -> Chip:
-    """The chip of a device, from the best evidence that there is."""
+    """The chip of a device, from the best evidence that there is; what it announces itself is never contradicted."""
+    told, exact = _told(device), _exact(device)
+    agree = exact.word and told.word in ("", family(exact.word))
+    return exact if agree else told
+
+
+def _exact(device: Candidate) -> Chip:
+    """From what runs there now, or ran there."""
     if device.running and family(device.running.chip):
         return Chip(plain(device.running.chip), True, device.running.evidence)
     proven = device.facts.get(CHIP)
     if proven and family(proven.value):
         return Chip(plain(proven.value), True, proven.evidence, proven.at)
-    if family(device.implementation):
-        word = family(device.implementation)
+    return Chip()
+
+
+def _told(device: Candidate) -> Chip:
+    """The family, as the device says."""
+    if word := family(device.implementation):
         return Chip(word, False, f"It announces $implementation {device.implementation}.")
     asked = device.facts.get(FAMILY)
     if asked and family(asked.value):
-        return Chip(
-            family(asked.value), False, f"Its HTTP request came from an {asked.value.upper()}.", asked.at
-        )
+        text = f"Its HTTP request came from an {asked.value.upper()}."
+        return Chip(family(asked.value), False, text, asked.at)
     return Chip()

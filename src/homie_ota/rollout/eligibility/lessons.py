@@ -81,7 +81,7 @@ def learn(end: End, firmware: Firmware, running: Running | None, known: Mapping[
     if end.code == NO_SPACE:
         return _no_space(end, firmware, running, known)
     if end.code == BAD_FIRMWARE:
-        return _bad_firmware(end, firmware, known)
+        return _bad_firmware(end, firmware, running, known)
     if end.code == BAD_FLASH_CONFIG and end.md5_before:
         said = f"It said that its flash size setting does not match its chip (500 INTERNAL_ERROR 8){_in(end)}"
         return {FLASH_CONFIG: (end.md5_before, said)}
@@ -142,11 +142,15 @@ def _no_space(end: End, firmware: Firmware, running: Running | None, known: Mapp
     return lessons
 
 
-def _bad_firmware(end: End, firmware: Firmware, known: Mapping[str, Fact]) -> Lessons:
+def _bad_firmware(
+    end: End, firmware: Firmware, running: Running | None, known: Mapping[str, Fact]
+) -> Lessons:
+    """What is sent begins as it should and is whole, so that the flash size is left, unless one like that runs."""
     evidence = f"It refused {_image(firmware)} as no valid firmware (400 BAD_FIRMWARE){_in(end)}"
     lessons = {IMAGE_REFUSED: (firmware.sha256, evidence)}
     least = _number(known, FLASH_REFUSED, firmware.flash_size + 1)
-    if _number(known, TOOK_FLASH, 0) < firmware.flash_size < least:
+    took = max(_number(known, TOOK_FLASH, 0), running.flash_size if running else 0)
+    if took < firmware.flash_size < least:
         lessons[FLASH_REFUSED] = (str(firmware.flash_size), evidence)
     return lessons
 
