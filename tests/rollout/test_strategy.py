@@ -267,7 +267,12 @@ def test_late_joiners_wait_for_the_soak_of_the_canary_too() -> None:
     soaking = view(wave(0, R, verified=1, last_good_at=NOW), wave(1, W, waiting=5), lane=wave(2, W))
     assert decide(soaking, NOW) == []
     over = decide(soaking, NOW + gate_of(BY_DEFAULT, 0).soak)
-    assert kinds(over) == ["PassWave", "StartWave", "StartWave"]
+    assert kinds(over) == ["PassWave", "StartWave"]  # the lane follows when the rows say so
+
+
+def test_late_joiners_do_not_go_together_with_the_substitute_of_an_absent_canary() -> None:
+    absent = view(wave(0, R, absent=1, started_at=NOW), wave(1, W, waiting=5), lane=wave(2, W))
+    assert kinds(decide(absent, NOW)) == ["Substitute"]
 
 
 def test_or_when_there_is_nobody_else_to_prove_the_image() -> None:

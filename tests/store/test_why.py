@@ -82,7 +82,11 @@ def test_a_pin_and_a_quarantine_are_told_with_their_reasons(house: World) -> Non
     assert "the exhibition" in answer.text
     held = Held(pk, house.firmware().sha256, "alternates", "It goes back by itself each time.", now)
     house.write(lambda conn: quarantine.add(conn, held))
-    assert asked(house, pk)[:1] == ("quarantined",)
+    answer = asked(house, pk)
+    assert answer.code == "quarantined"
+    assert f"{house.firmware().name} {house.firmware().version}: It goes back by itself" in answer.text
+    house.write(lambda conn: quarantine.add(conn, held._replace(sha256="d" * 64)))
+    assert asked(house, pk).text.count("It goes back by itself") == 1, "one reason, however many images"
 
 
 @pytest.mark.parametrize(

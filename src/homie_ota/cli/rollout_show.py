@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from homie_ota.cli import show
 from homie_ota.client import Json
@@ -56,12 +56,15 @@ def one(rollout: Json, members: Sequence[Json]) -> None:
     show.table(("WAVE", "STATE", "DEVICES", "SO FAR", "GATE"), [_wave(each) for each in rollout["waves"]])
     if members:
         show.line()
-        rows = [(_number(each), each["device"].rpartition("~")[2], each["outcome"], each.get("deployment"),
+        lanes = {wave["number"] for wave in rollout["waves"] if wave["lane"]}
+        rows = [(_number(each, lanes), each["device"].rpartition("~")[2], each["outcome"], each.get("deployment"),
                  each.get("reason")) for each in members]  # fmt: skip
         show.table(("WAVE", "DEVICE", "OUTCOME", "DEPLOYMENT", "WHY"), rows)
 
 
-def _number(member: Json) -> str:
+def _number(member: Json, lanes: Collection[int]) -> str:
+    if member["wave"] in lanes:
+        return "late"
     return str(member["wave"] + 1) if member["wave"] >= 0 else "-"
 
 

@@ -194,7 +194,8 @@ def _open_lane(view: View, now: float) -> list[Action]:
     if lane is None or lane.state is not WaveState.WAITING:
         return []
     has_ended = first.state is not WaveState.WAITING and not first.tally.open
-    if first.state is WaveState.PASSED or (has_ended and reading_of(view, first, now).next_at is None):
+    nobody_else = has_ended and not any(wave.tally.waiting for wave in view.waves)
+    if first.state is WaveState.PASSED or (nobody_else and reading_of(view, first, now).next_at is None):
         return [StartWave(lane.number)]
     return []  # also while the canary is well and its gate only waits for the end of the soak
 

@@ -62,9 +62,7 @@ def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> 
             wanted=_name(connection, wanted),
             holds=_holds(connection, row, latest, local, now),
             pinned=_pinned(connection, device_pk, now),
-            quarantines=tuple(
-                Hold(each.code, each.reason) for each in quarantine.of_device(connection, device_pk)
-            ),
+            quarantines=_quarantines(connection, device_pk),
             leftovers=leftovers.sentences(connection, device_pk),
             refused=_refused(connection, row, latest, wanted),
             rollout=_rollout(connection, device_pk, now),
@@ -100,6 +98,16 @@ def _holds(
 def _pinned(connection: Connection, device_pk: int, now: float) -> Hold | None:
     pin = marks.pin_of(connection, device_pk, now)
     return Hold("pinned", f"It is pinned: {pin.reason}.", pin.until) if pin else None
+
+
+def _quarantines(connection: Connection, device_pk: int) -> tuple[Hold, ...]:
+    """Each reason once, with the images that it keeps from the device."""
+    held = quarantine.of_device(connection, device_pk)
+    names = naming.images(connection, [each.sha256 for each in held])
+    images: dict[tuple[str, str], list[str]] = {}
+    for each in held:
+        images.setdefault((each.code, each.reason), []).append(" ".join(names[each.sha256]).strip())
+    return tuple(Hold(code, f"{' and '.join(of)}: {reason}") for (code, reason), of in images.items())
 
 
 def _refused(
