@@ -51,6 +51,8 @@ device = Table(
     # The last few statistics, oldest first: [at, uptime, free heap, signal], None for what was not told.
     Column("recent", JSON, nullable=False, default=list),
     Index("device_address_now", "base", "device_id"),
+    # Siblings that are awake, where ten thousand of a kind sleep.
+    Index("device_running", "fw_name", "state"),
 )
 
 device_address = Table(

@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.create_index("deployment_lapses", "deployment", ["state", "not_after"])
     op.create_index("deployment_unfollowed", "deployment", ["state", "followed"])
     op.create_index("deployment_offers", "deployment", ["offered_at"])
+    op.create_index("device_running", "device", ["fw_name", "state"])
     _index("event_of_alarms", ["seq"], "kind = 'alarm'", "event")
 
 
