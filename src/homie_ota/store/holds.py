@@ -20,7 +20,7 @@ from homie_ota.store import flight, marks, rhythm, rollouts, scene
 from homie_ota.store.tables import deployment, device, event, leftover
 
 STILL_COMING = 600.0
-"""Seconds after which an image that we gave up cannot be on its way any more (docs/adr/0018-still-coming.md)."""
+"""Seconds after which an image that we gave up cannot be on its way any more (docs/adr/0021)."""
 
 Condition = sa.ColumnElement[bool]
 
