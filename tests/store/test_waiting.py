@@ -233,6 +233,22 @@ def test_only_a_running_rollout_sends(conn: Connection, move: Move, goes: bool) 
     assert waits_for(conn, number.id, 20.0) == ["rollout"]
 
 
+@pytest.mark.parametrize("what", ["pause", "pin", "sleep"])
+def test_what_comes_between_the_look_and_the_offer_still_stops_it(conn: Connection, what: str) -> None:
+    add_device(conn, 1)
+    running = a_rollout(conn, ALL, 1)
+    found = next_ready(conn, 20.0)
+    assert found is not None
+    assert waiting.may_still_go(conn, found.deployment, 20.0)
+    if what == "pause":
+        rollouts.move(conn, running, Move.PAUSE, now=20.5)
+    elif what == "pin":
+        marks.pin(conn, 1, 100.0, "the exhibition", by="eve", now=20.5)
+    else:
+        sleeps(conn, 1, 20.5)
+    assert not waiting.may_still_go(conn, found.deployment, 21.0)
+
+
 def test_a_rollout_that_goes_back_sends_only_what_goes_back(conn: Connection) -> None:
     for pk in (1, 2):
         add_device(conn, pk)

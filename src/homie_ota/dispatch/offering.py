@@ -19,7 +19,7 @@ from homie_ota.mqtt import NotSent
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import attempts, deployments, image_tokens, orders, transcript
+from homie_ota.store import attempts, deployments, image_tokens, orders, transcript, waiting
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.waiting import Ready
@@ -96,7 +96,7 @@ class Offering:
             durable=True,
         )
         if offered is None:
-            return False  # cancelled, or taken by another process
+            return False  # cancelled, held back since, or taken by another process
         self._say(offered)
         await self._send(offered, await self._message(offered, ready, image))
         return True
@@ -183,6 +183,8 @@ def _refusal(connection: Connection, ready: Ready) -> Reason | None:
 
 
 def _commit_offer(connection: Connection, ready: Ready, now: float, token: int) -> Deployment | None:
+    if not waiting.may_still_go(connection, ready.deployment, now):
+        return None
     offered = deployments.advance(connection, ready.deployment, Event.OFFER, now=now, token=token)
     if offered is not None and ready.way is Way.MQTT:  # here the offer is the image
         deployments.claim_image(connection, offered.id, now=now)

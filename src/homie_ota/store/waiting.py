@@ -163,6 +163,20 @@ def _candidates(look: Look, rollout: Rollout | None) -> sa.Select[Any]:
     )
 
 
+def may_still_go(connection: Connection, of: Deployment, now: float) -> bool:
+    """Whether nothing came between the look and the offer: its device left, was pinned, or a person paused its rollout.
+
+    For the transaction that commits the offer.
+    """
+    here = (deployment.c.id == of.id) & device.c.state.in_(sorted(AWAKE))
+    query = sa.select(deployment.c.id).join(device, device.c.pk == deployment.c.device_pk).where(here)
+    if connection.execute(query.where(*holds.free(now))).first() is None:
+        return False
+    rollout = None if of.rollout_id is None else rollouts.get(connection, of.rollout_id)
+    wanted = RolloutState.REVERTING if of.purpose == Purpose.REVERT else RolloutState.RUNNING
+    return rollout is None or rollout.state is wanted
+
+
 def _with_firmware(connection: Connection, number: int) -> Ready | None:
     found = deployments.get(connection, number)
     if found is None:
