@@ -6,13 +6,11 @@ a live image ends the look. It clears nothing by itself.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from homie_ota.bus import Bus
+from homie_ota.bus import Bus, Listener
 from homie_ota.dispatch.offering import Sender
 from homie_ota.errors import HomieOtaError, Unreachable
 from homie_ota.homie import leftovers as homie_leftovers
@@ -28,6 +26,8 @@ EVERY = 3600.0
 
 AGAIN = 5.0
 """Seconds until the next try, when a transfer ran or the look was disturbed."""
+
+AFTER_A_FAILURE = 600.0
 
 Scan = Callable[[Sequence[str]], Awaitable[list[Kept] | None]]
 
@@ -59,21 +59,25 @@ class Leftovers:
                     pause = await self.step()
                 except HomieOtaError as error:
                     log.warning("The look for leftovers on the broker failed: %s", error)
-                    pause = 60.0
-                end = time.monotonic() + pause
-                while (left := end - time.monotonic()) > 0:
-                    kinds = {(each.kind, bool(each.about.get("look"))) for each in await listener.wait(left)}
-                    if ("broker", False) in kinds or ("leftovers", True) in kinds:
-                        self._looked = float("-inf")
-                    if kinds & {("leftovers", True), ("leftovers", False), ("broker", False)}:
-                        break
+                    pause = AFTER_A_FAILURE
+                await self._until_asked(listener, pause)
+
+    async def _until_asked(self, listener: Listener, pause: float) -> None:
+        end = time.monotonic() + pause
+        while (left := end - time.monotonic()) > 0:
+            asked = [each for each in await listener.wait(left) if each.kind in ("leftovers", "broker")]
+            if any(each.kind == "broker" or each.about.get("look") for each in asked):
+                self._looked = float("-inf")
+            if asked:
+                return
 
     async def step(self) -> float:
         """Clear what was asked for, look when it is time; the seconds until the next step."""
         if not (self._may() and self._sender.is_open()):
             return AGAIN
-        for each in await self._database.read(leftovers.due):
-            await self._clear(each)
+        due = await self._database.read(leftovers.due)
+        if [each for each in due if not await self._clear(each)]:
+            return AGAIN
         left = self._looked + EVERY - time.monotonic()
         if left > 0:
             return left
@@ -96,14 +100,16 @@ class Leftovers:
             log.warning("%d more topics on the broker make devices update again and again.", new)
         if new or gone:
             self._bus.say("order")  # what waits may be held back now, or no more
-        self._bus.say("leftovers-seen", found=len(found))
         return True
 
-    async def _clear(self, clearing: Clearing) -> None:
-        with contextlib.suppress(Unreachable, asyncio.TimeoutError):
+    async def _clear(self, clearing: Clearing) -> bool:
+        """False when it did not reach the broker, as far as is known: once more does no harm."""
+        try:
             await self._sender.deliver(clearing.message)
-            now = self._clock()
-            await self._database.write(lambda conn: leftovers.cleared(conn, clearing, now=now), urgent=True)
-            log.info("%s was cleared, as %s asked.", clearing.of.topic, clearing.of.asked_by)
-            self._bus.say("order")
-            self._bus.say("leftovers-seen", cleared=clearing.of.topic)
+        except Unreachable:
+            return False
+        now = self._clock()
+        await self._database.write(lambda conn: leftovers.cleared(conn, clearing, now=now), urgent=True)
+        log.info("%s was cleared, as %s asked.", clearing.of.topic, clearing.of.asked_by)
+        self._bus.say("order")
+        return True
