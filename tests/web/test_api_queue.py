@@ -11,6 +11,7 @@ import pytest
 from homie_ota.store import audit, leftovers, quarantine, rhythm
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import leftover
+from homie_ota.web import views
 from web.world import World
 
 API = "/api/v1"
@@ -129,3 +130,27 @@ def test_without_a_login_where_one_is_asked_for_nothing_is_told_or_done(
     client = make_world(admin=True, auth={"mode": "password"}).client()
     assert client.get(f"{API}/leftovers").status_code == 401
     assert client.post(f"{API}/leftovers/clear", json={"topic": TOPIC}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "text"),
+    [
+        ("quarantine", {"event": "held", "code": "stuck", "reason": "It broke."}, "held: It broke."),
+        ("quarantine", {"event": "released", "sha256": "f" * 64}, "released"),
+        ("leftover", {"event": "found", "topic": TOPIC, "kind": "image"}, f"found: {TOPIC}"),
+        (
+            "cure",
+            {"event": "restart", "topic": "homie/x/config/set", "payload": "{}"},
+            "restart: homie/x/config/set",
+        ),
+        (
+            "alarm",
+            {"event": "began", "code": "behind", "text": "It stays behind."},
+            "began: It stays behind.",
+        ),
+        ("alarm", {"event": "ended", "code": "behind", "text": ""}, "ended"),
+        ("firmware", {"from": "a", "key": "b", "name": "lamp", "version": "2.0.0"}, "runs lamp 2.0.0 now"),
+    ],
+)
+def test_what_happened_is_told_as_a_sentence(kind: str, data: dict[str, str], text: str) -> None:
+    assert views.event_text({"kind": kind, "data": data}) == text

@@ -38,10 +38,22 @@ def _mark_text(data: Row) -> str:
     return f"{data.get('event', '')} {data.get('tag', '')}".strip()
 
 
+def _told_text(data: Row) -> str:
+    """What happened, and the sentence or the topic that belongs to it."""
+    told = next((data[name] for name in ("reason", "why", "text", "topic") if data.get(name)), "")
+    return f"{data.get('event', '')}: {told}" if told else str(data.get("event", ""))
+
+
+def _firmware_text(data: Row) -> str:
+    return f"runs {data.get('name', '')} {data.get('version', '')} now".replace("  ", " ")
+
+
 _TEXTS: dict[str, Callable[[Row], str]] = {
     "deployment": _deployment_text,
     "ota": _ota_text,
     "mark": _mark_text,
+    "firmware": _firmware_text,
+    **dict.fromkeys(("quarantine", "leftover", "cure", "alarm"), _told_text),
 }
 
 
