@@ -18,7 +18,9 @@ def event_text(row: Row) -> str:
     write = _TEXTS.get(row["kind"])
     if write is not None:
         return write(data)
-    return ", ".join(f"{name} {value}" for name, value in data.items())
+    return (
+        str(data["text"]) if "text" in data else ", ".join(f"{name} {value}" for name, value in data.items())
+    )
 
 
 def _deployment_text(data: Row) -> str:
