@@ -32,6 +32,7 @@ COMMANDS = (
     "upload",
     "firmware",
     "compare",
+    "fits",
     "devices",
     "device",
     "update",

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from homie_ota.errors import Conflict, NotEligible, NotFound, WrongUse
-from homie_ota.model import DeploymentState, Firmware, Purpose
+from homie_ota.model import DeploymentState, Firmware, OtaEvent, Purpose
 from homie_ota.rollout import reasons
 from homie_ota.rollout.eligibility import Order, Verdict
 from homie_ota.rollout.lifecycle import Event
@@ -23,8 +23,8 @@ from homie_ota.store.tables import device, firmware, learned
 
 NOW, MIB = 5000.0, 1 << 20
 OLD, NEW, NEXT = "a" * 32, "b" * 32, "c" * 32
-NO_SPACE = reasons.REFUSALS[reasons.OtaEvent.NO_SPACE]
-BAD = reasons.REFUSALS[reasons.OtaEvent.BAD_FIRMWARE]
+NO_SPACE = reasons.REFUSALS[OtaEvent.NO_SPACE]
+BAD = reasons.REFUSALS[OtaEvent.BAD_FIRMWARE]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -83,7 +83,7 @@ def played(conn: Connection, pk: int, md5: str, *events: Event, reason: Reason |
     """A deployment that goes this way; the device announces the image when it confirms."""
     at = orders.order(conn, device_pk=pk, sha256=md5 * 2, by="me", now=10.0)
     for event in events:
-        after = {"md5": md5} if event is Event.CONFIRM else None
+        after: dict[str, object] | None = {"md5": md5} if event is Event.CONFIRM else None
         last = reason if event is Event.REFUSE else None
         moved = deployments.advance(conn, at, event, now=20.0, reason=last, after=after)
         assert moved is not None, event

@@ -167,7 +167,8 @@ def external(connection: Connection, *, device_pk: int, firmware: Firmware, now:
     if deployments.active_of(connection, device_pk):
         return None
     try:
-        made = queue(connection, devices.row(connection, device_pk) or {}, firmware, by="$ota", now=now)
+        row = devices.row(connection, device_pk) or {}
+        made = queue(connection, row, firmware, by="$ota", now=now, purpose=Purpose.OUTSIDE)
     except HomieOtaError:
         return None
     offered = deployments.advance(connection, made, Event.OFFER, now=now, actor="$ota")

@@ -7,15 +7,15 @@ told for certain is refused, for an ESP that is told "nothing for you" goes on w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from homie_ota.errors import Conflict, HomieOtaError, NotFound
 from homie_ota.esp.request import UpdateRequest
 from homie_ota.homie import v1
-from homie_ota.model import Deployment, DeploymentState, Firmware, Way
+from homie_ota.model import Deployment, DeploymentState, Firmware, Purpose, Way
 from homie_ota.rollout import eligibility
-from homie_ota.rollout.eligibility import Candidate, Fact
+from homie_ota.rollout.eligibility import Answer, Candidate, Fact
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import deployments, devices, orders
@@ -76,7 +76,9 @@ def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: floa
         return Told(304, "there are no file systems here", device_pk=pk)
     told = _of_attempt(conn, pk, asked, now) or _of_request(conn, pk, asked, now)
     if told is None and open_mode and asked.want:
-        told = openly(asked, stored(conn, asked))
+        told = openly(
+            asked, stored(conn, asked), lambda each: orders.verdict(conn, pk, each, now=now, md5=asked.md5)
+        )
     if told is None and asked.want:
         told = Told(403, f"it asks for {asked.wanted}, and nobody told it to")
     return (told or Told(304, "there is nothing for it"))._replace(device_pk=pk)
@@ -117,7 +119,7 @@ def _of_attempt(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> 
 def _hand_over(
     conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
 ) -> Told:
-    refusal = _refusal(conn, asked, attempt, firmware)
+    refusal = _refusal(conn, asked, attempt, firmware, now)
     if refusal is not None:
         ended = deployments.advance(conn, attempt, Event.REFUSE, now=now, reason=refusal)
         return Told(304, refusal.text, deployment=ended or attempt)
@@ -128,11 +130,19 @@ def _hand_over(
 
 
 def _refusal(
-    conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware
+    conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
 ) -> Reason | None:
     """Why this device must not get this image, also from what it just said about itself."""
-    pk, md5 = attempt.device_pk, asked.md5
-    found = orders.verdict(conn, pk, firmware, attempt.override, purpose=attempt.purpose, md5=md5)
+    found = orders.verdict(
+        conn,
+        attempt.device_pk,
+        firmware,
+        attempt.override,
+        # What we ordered has waited for the end of a pin; what others start must be refused.
+        now=now if attempt.purpose == Purpose.OUTSIDE else None,
+        purpose=attempt.purpose,
+        md5=asked.md5,
+    )
     return None if found.allowed else Reason(found.code, found.sentence, False)
 
 
@@ -192,8 +202,13 @@ def _the_one(asked: UpdateRequest, found: Sequence[Firmware]) -> Firmware:
     return found[0]
 
 
-def openly(asked: UpdateRequest, found: Sequence[Firmware]) -> Told:
-    """Any stored image to any device that names it, as the old server did; a setting, for it is a risk."""
+def openly(
+    asked: UpdateRequest, found: Sequence[Firmware], judge: Callable[[Firmware], Answer] | None = None
+) -> Told:
+    """Any stored image to any device that names it, as the old server did; a setting, for it is a risk.
+
+    `judge` answers for a device that is known; a stranger is judged by what it says about itself.
+    """
     if not asked.want:
         return Told(304, "it names no firmware")
     try:
@@ -202,7 +217,7 @@ def openly(asked: UpdateRequest, found: Sequence[Firmware]) -> Told:
         return Told(304, str(error))
     if (asked.fw_name, asked.have) == (firmware.name, firmware.version):
         return Told(304, "it runs that already")
-    judged = eligibility.judge(_stranger(asked), firmware)
+    judged = judge(firmware) if judge else eligibility.judge(_stranger(asked), firmware)
     if not judged.allowed:
         return Told(304, judged.sentence)
     return Told(200, f"gets {firmware.name} {firmware.version} (open mode)", firmware)
