@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from homie_ota.broker import EmbeddedBroker, answers
 from homie_ota.errors import Unreachable, WrongUse
+from homie_ota.homie import leftovers
+from homie_ota.mqtt import Broker, scan
 from servers import BrokerAt, Mosquitto, listens, unused_port, wait_until
 
 USER, PASSWORD = "fleet", 'a "quoted" \\ pass:word@/ä'
@@ -201,3 +204,16 @@ class _running:  # noqa: N801
 
     async def __aexit__(self, *_: object) -> None:
         await self.broker.stop()
+
+
+async def test_what_is_kept_is_found_by_a_look_and_a_second_look_finds_it_again(
+    broker: EmbeddedBroker,
+) -> None:
+    """Its subscriptions have ways of their own: a repeated one on the same connection brings nothing retained."""
+    image, topic = os.urandom(600 * 1024), "homie/lamp/$implementation/ota/firmware/abc"
+    at = BrokerAt(broker.host, broker.port)
+    await asyncio.to_thread(partial(at.publish, topic, image, retain=True))
+    for _ in range(2):
+        found = await scan(Broker(broker.host, broker.port), leftovers.filters(["homie/"]))
+        assert found is not None
+        assert [(each.topic, each.size, each.head) for each in found] == [(topic, len(image), image[:64])]
