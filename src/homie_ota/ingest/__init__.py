@@ -18,6 +18,7 @@ from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.fleet.known import STATE_BIT
 from homie_ota.ingest.batch import Batch, Identity, write_batch
 from homie_ota.ingest.hearing import append, may_tell, news_of
+from homie_ota.ingest.pacing import PROGRESS_EVERY, Pacing
 from homie_ota.ingest.reread import Reread
 from homie_ota.ingest.witness import Witness
 from homie_ota.model import Address, Observation, Publish, State, StateSeen
@@ -53,6 +54,7 @@ class Ingest:
         self.messages = 0
         self._last_message = 0.0
         self._news: dict[Address, list[News]] = {}
+        self._pacing = Pacing()
         self._requests: dict[Address, str] = {}
         self._something = asyncio.Event()
         self._readings_due = 0.0
@@ -123,6 +125,8 @@ class Ingest:
             # Bounded on both sides, for a clock that jumps.
             due = min(READINGS_EVERY, max(0.0, self._readings_due - self.clock()))
             timeout = due if self._held_values else None
+            if self._news:
+                timeout = min(PROGRESS_EVERY, READINGS_EVERY if timeout is None else timeout)
             try:
                 async with asyncio.timeout(timeout):
                     await self._something.wait()
@@ -190,9 +194,10 @@ class Ingest:
         for known in self._due(dirty, now):
             batch.add_readings(known, self.identity)
         for address, each in news.items():
-            if not batch.add_news(self.fleet.get(address), each, self.fleet):
+            waits = self._pacing.may_wait(address, each, now)
+            if waits or not batch.add_news(self.fleet.get(address), each, self.fleet):
                 self._news[address] = each  # its row comes with a later batch
-        batch.said = self.witness.take(self.fleet.get)
+        batch.said = self.witness.take(self.fleet.get, waiting=self._news.keys())
         for address, wanted in requests.items():
             if not batch.add_request(self.fleet.get(address), wanted):
                 self._requests[address] = wanted

@@ -6,7 +6,7 @@ look into a set. Payloads are shown as text, masked where they may hold a secret
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from homie_ota.bus import Bus, Notice
 from homie_ota.fleet import KnownDevice
@@ -46,9 +46,11 @@ class Witness:
         if len(said) < KEPT:
             said.append(Said(now, "in", topic, shown(topic, payload), len(payload), retained))
 
-    def take(self, find: Callable[[Address], KnownDevice | None]) -> dict[int, list[Said]]:
-        """What was kept, by the device's `pk`; what has no row yet stays for the next batch."""
-        found = {address: find(address) for address in self._said}
+    def take(
+        self, find: Callable[[Address], KnownDevice | None], waiting: Collection[Address] = ()
+    ) -> dict[int, list[Said]]:
+        """What was kept, by the device's `pk`; of those `waiting` or without a row it stays for a later batch."""
+        found = {address: find(address) for address in self._said if address not in waiting}
         ready = {address: known.pk for address, known in found.items() if known and known.pk is not None}
         return {pk: self._said.pop(address) for address, pk in ready.items()}
 

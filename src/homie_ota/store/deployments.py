@@ -104,6 +104,12 @@ def _of_devices(connection: Connection, device_pks: Sequence[int], also: Any) ->
     yield from (_read(row) for row in connection.execute(query).mappings() if row["device_pk"] in wanted)
 
 
+def verifying_of(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
+    """The deployments of these devices that are being verified: all that statistics alone may move."""
+    is_verifying = deployment.c.state == DeploymentState.VERIFYING.value
+    return {each.device_pk: each for each in _of_devices(connection, device_pks, is_verifying)}
+
+
 def queued_of(connection: Connection, device_pks: Sequence[int]) -> list[Deployment]:
     """The deployments that wait for these devices."""
     return list(_of_devices(connection, device_pks, deployment.c.state == DeploymentState.QUEUED.value))
@@ -208,37 +214,38 @@ def advance(
     if token is not None:
         changes["lease_token"] = token
         unmoved &= lease.holds(token)
-    if not changed_one(connection.execute(deployment.update().where(unmoved).values(**changes))):
+    # Read back in the same statement: a device that is updated moves its deployment half a dozen times.
+    change = deployment.update().where(unmoved).values(**changes).returning(*_COLUMNS)
+    row = connection.execute(change).mappings().first()
+    if row is None:
         return None
+    moved = _read(row)
     data: dict[str, object] = {"event": event.value, "from": before.state.value, "state": state.value}
     data |= {"reason": changes["reason"]} if changes["reason"] and (reason or note) else {}
     data |= {"code": reason.code} if reason else {}
     of = {"device_pk": before.device_pk, "deployment_id": before.id}
     events.add(connection, "deployment", at=now, actor=actor, data=data, **of)
-    return _followed(connection, before, event, state, now)
-
-
-def _followed(
-    connection: Connection, before: Deployment, event: Event, state: DeploymentState, now: float
-) -> Deployment | None:
-    """What a move means for others: what is learned of the device, and its place in a rollout."""
-    whole = event is Event.FLASH or proof.is_complete(before)
-    pace.note(connection, before, state, now=now, whole=whole)
-    moved = get(connection, before.id)
-    if moved is not None:
-        memberships.note(connection, moved)
-        learned.from_end(connection, moved, now)
+    _follow(connection, before, event, moved, now)
     return moved
 
 
-def progress(connection: Connection, number: int, *, done: int, now: float) -> None:
-    """Note how far a transfer is, and that there was news; no move, so no event row."""
+def _follow(connection: Connection, before: Deployment, event: Event, moved: Deployment, now: float) -> None:
+    """What a move means for others: what is learned of the device, and its place in a rollout."""
+    whole = event is Event.FLASH or proof.is_complete(before)
+    pace.note(connection, before, moved.state, now=now, whole=whole)
+    memberships.note(connection, moved)
+    learned.from_end(connection, moved, now)
+
+
+def progress(connection: Connection, number: int, *, done: int, now: float) -> Deployment | None:
+    """Note how far a transfer is, and that there was news; no move, so no event row. None when it is over."""
     of = get(connection, number)
-    if of is None:
-        return
+    if of is None or of.state is not DeploymentState.TRANSFERRING:
+        return None
     moving = (deployment.c.id == number) & (deployment.c.state == DeploymentState.TRANSFERRING.value)
     deadline = now + pace.limits(connection, of, LIMITS)[DeploymentState.TRANSFERRING]
-    connection.execute(deployment.update().where(moving).values(bytes_done=done, deadline=deadline))
+    changed = connection.execute(deployment.update().where(moving).values(bytes_done=done, deadline=deadline))
+    return dataclasses.replace(of, bytes_done=done, deadline=deadline) if changed_one(changed) else None
 
 
 def claim_image(connection: Connection, number: int, *, now: float, token: int | None = None) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, State, Way
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, weigh
+from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, StatsNews, weigh
 from homie_ota.store import aftercare, attempts, deployments, verifying
 from homie_ota.store import firmware as firmwares
 
@@ -33,9 +33,12 @@ def apply(
     Returns the deployments that moved or progressed.
     """
     moved: list[Deployment] = []
-    found = deployments.open_to_news(connection, list(news))
+    found = _found(connection, news)
+    targets = {
+        sha256: firmwares.get(connection, sha256) for sha256 in {each.sha256 for each in found.values()}
+    }
     for pk, deployment in found.items():
-        target = firmwares.get(connection, deployment.sha256)
+        target = targets[deployment.sha256]
         if target is not None:
             moved += _apply_to(connection, deployment, target, news[pk], presences.get(pk, UNKNOWN))
     announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
@@ -45,6 +48,14 @@ def apply(
         attempts.follow(connection, ended, ended.state_since)
     aftercare.note(connection, {pk: each for pk, each in news.items() if pk not in found})
     return moved
+
+
+def _found(connection: Connection, news: Mapping[int, Sequence[News]]) -> dict[int, Deployment]:
+    """The deployments that the news may move. Half a fleet tells statistics at any time, and hardly one is verified."""
+    telling = [pk for pk, every in news.items() if not all(isinstance(each, StatsNews) for each in every)]
+    others = list(news.keys() - set(telling))
+    found = deployments.open_to_news(connection, telling)
+    return found | (deployments.verifying_of(connection, others) if others else {})
 
 
 def _apply_to(
@@ -118,8 +129,7 @@ def _ready(news: News) -> News:
 def _move(connection: Connection, deployment: Deployment, proof: Proof, news: News) -> Deployment | None:
     moving = deployment.state is DeploymentState.TRANSFERRING
     if proof.event is Event.PROGRESS and moving and proof.done is not None:
-        deployments.progress(connection, deployment.id, done=proof.done, now=news.at)
-        return deployments.get(connection, deployment.id)
+        return deployments.progress(connection, deployment.id, done=proof.done, now=news.at)
     after: dict[str, object] | None = None
     if isinstance(news, AnnounceNews):
         after = {"fw_name": news.name, "fw_version": news.version, "md5": news.md5}
