@@ -106,6 +106,25 @@ _SHOWN = (
 )
 
 
+_LEARNED = {
+    "chip": "chip, by the last image that ran",
+    "flash_config": "says its flash setting is wrong while it runs",
+    "flash_refused": "refused an image for a flash of",
+    "image_refused": "refused as no firmware",
+    "no_space_beside": "no room, beside",
+    "no_space_size": "no room for",
+    "no_space_total": "no room for both images of",
+    "reboot_seconds": "seconds its reboots took",
+    "bytes_per_second": "bytes a second of its transfers",
+    "rewritten_as": "changed the flash mode of",
+    "rewritten_md5": "and announces since then",
+    "took_flash": "took an image for a flash of",
+    "took_size": "took an image of",
+    "took_total": "had room for both images of",
+}
+"""Facts that deployments taught, as a person reads them; all others came with an HTTP request."""
+
+
 def device_facts(row: Row, learned: dict[str, str], now: float) -> list[tuple[str, str]]:
     """Label and value of everything known about a device that is not a reading."""
     facts = [("id", f"{row['base']}{row['device_id']}")]
@@ -117,7 +136,9 @@ def device_facts(row: Row, learned: dict[str, str], now: float) -> list[tuple[st
     facts.append(("uptime", words.duration(row["uptime"])))
     facts.append(("heap", words.size(row["heap"])))
     facts.append(("first seen", f"{words.moment(row['first_seen'])} UTC"))
-    facts += [(f"told over HTTP: {name}", value) for name, value in sorted(learned.items())]
+    facts += [
+        (_LEARNED.get(name, f"told over HTTP: {name}"), value) for name, value in sorted(learned.items())
+    ]
     known = {label for _, label in _SHOWN}
     facts += [
         (name, value) for name, value in sorted((row["facts"] or {}).items()) if name not in known | _FLAT
