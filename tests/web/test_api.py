@@ -202,8 +202,8 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
     paths = client.get(f"{API}/openapi.json").json()["paths"]
     expected = {
         "/devices", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why", "/firmware", "/firmware/{sha256}",
-        "/firmware/{sha256}/file", "/firmware/{sha256}/compare/{other}", "/firmware/prune", "/deployments",
-        "/deployments/{id}", "/deployments/{id}/cancel", "/deployments/{id}/case", "/events",
+        "/firmware/{sha256}/file", "/firmware/{sha256}/fits", "/firmware/{sha256}/compare/{other}", "/firmware/prune",
+        "/deployments", "/deployments/{id}", "/deployments/{id}/cancel", "/deployments/{id}/case", "/events",
         "/devices/{id}/pin", "/devices/{id}/tags/{tag}", "/rollouts", "/rollouts/preview", "/rollouts/{id}",
         *(f"/rollouts/{{id}}/{word}" for word in ("start", "pause", "resume", "abort", "revert")),
         "/quarantine", "/devices/{id}/release", "/devices/{id}/outlook",
