@@ -119,6 +119,9 @@ def _of(
     connection: Connection, look: Look, flying: Flight, everything: starting.InFlight, rollout: Rollout | None
 ) -> _Found | Hold | None:
     """The first of one rollout that may go, or what holds back the first that may not."""
+    full = _is_full(rollout, flying, look.now) if rollout is not None else None
+    if full is not None:
+        return full  # nobody needs to be looked at
     query = _candidates(look, rollout)
     if flying.alone:
         query = query.where(deployment.c.turn == Turn.WOKEN.value)
@@ -132,6 +135,12 @@ def _of(
     here = scene.look(connection, rollout, flying, look.now) if rollout is not None else None
     answers = [_answer(row, look, everything, here) for row in rows]
     return next((each for each in answers if isinstance(each, _Found)), answers[0])
+
+
+def _is_full(rollout: Rollout, flying: Flight, now: float) -> Hold | None:
+    """What the rollout's own limits hold back whoever it is; None while there is room for somebody."""
+    mine = flying.of(rollout.id, rollout.lane)
+    return starting.room(rollout.plan.limits, mine, 0, woken=True, now=now)
 
 
 def _answer(
