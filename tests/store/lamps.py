@@ -38,6 +38,17 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connectio
     database.close()
 
 
+@contextmanager
+def on_sqlite(path: Path) -> Iterator[Connection]:
+    """The same on a file of its own."""
+    database = Database(str(path))
+    database.migrate()
+    with database._durable.begin() as found:
+        add_image(found, WANTED, NEW, "2.0.0")
+        yield found
+    database.close()
+
+
 def add_image(conn: Connection, sha256: str, md5: str, version: str, size: int = 1000) -> None:
     row = {"sha256": sha256, "md5": md5, "name": "lamp", "version": version, "filename": f"lamp-{version}.bin",
            "chip": "esp8266", "size": size, "uploaded_at": 1.0}  # fmt: skip

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import Limits, Plan, WaveRule, WaveState, Window
 from homie_ota.rollout.reasons import ABSENT
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import deployments, holds, marks, rollouts, turns, waiting
+from homie_ota.store import attempts, cures, deployments, holds, marks, rollouts, turns, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import deployment, leftover
 from homie_ota.store.waiting import Look
@@ -29,6 +28,7 @@ from store.lamps import (
     next_pk,
     next_ready,
     offered,
+    on_sqlite,
     opened,
     ordered,
     row_of,
@@ -295,63 +295,83 @@ def test_a_slot_of_several_is_kept_for_those_that_are_still_asleep(conn: Connect
 
 # --- Ten thousand ---------------------------------------------------------------------------------------------------
 
-MANY = 10_000
+FEW, MANY = 20, 10_000
+STEPS = 50
 
 
-def many(conn: Connection, rollout_id: int | None) -> None:
-    """So many that wait for devices which sleep, and one whose device is awake behind them."""
-    add_devices(conn, *(row_of(pk, state="sleeping", state_since=5.0) for pk in range(1, MANY + 1)))
-    add_device(conn, MANY + 1)
-    rows = [
+def crowd(conn: Connection, count: int, rollout_id: int | None) -> None:
+    """So many that wait for devices which sleep, each after an earlier failure, and one whose device is awake."""
+    add_devices(conn, *(row_of(pk, state="sleeping", state_since=5.0) for pk in range(1, count + 1)))
+    add_device(conn, count + 1)
+    row = {"sha256": WANTED, "state_since": 6.0, "created_at": 6.0, "bytes_total": 1000, "wave": 0}
+    queued = {"state": "queued", "rollout_id": rollout_id}
+    before = [
         {
-            "device_pk": pk, "sha256": WANTED, "state": "queued", "state_since": 6.0, "created_at": 6.0,
-            "bytes_total": 1000, "rollout_id": rollout_id, "wave": 0, "turn": None if pk <= MANY else 1,
+            **row,
+            "device_pk": pk,
+            "state": "failed",
+            "followed": "nothing",
+            "image_at": 2.0,
+            "code": "transfer-broken",
         }
-        for pk in range(1, MANY + 2)
-    ]  # fmt: skip
-    conn.execute(deployment.insert(), rows)
-    if conn.dialect.name == "postgresql":
-        conn.execute(sa.text("ANALYZE deployment"))
+        for pk in range(1, count + 1)
+    ]
+    now = [
+        {**row, **queued, "device_pk": pk, "turn": None if pk <= count else 1} for pk in range(1, count + 2)
+    ]
+    conn.execute(deployment.insert(), before)
+    conn.execute(deployment.insert(), now)
+    conn.execute(sa.text("ANALYZE" if conn.dialect.name == "postgresql" else "SELECT 1"))
+
+
+def effort(conn: Connection, work: Callable[[], object]) -> int:
+    """How much SQLite has to do for it, in steps of its own machine."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += STEPS
+        return 0
+
+    raw: Any = conn.connection.dbapi_connection
+    raw.set_progress_handler(step, STEPS)
+    work()
+    raw.set_progress_handler(None, 0)
+    return count
+
+
+def efforts(conn: Connection, count: int, rollout_id: int | None) -> dict[str, int]:
+    """What each thing costs that is done when a device wakes, and with every look."""
+    crowd(conn, count, rollout_id)
+    asleep = count // 2
+    return {
+        "a look": effort(conn, lambda: _is(next_pk(conn, 20.0), count + 1)),
+        "a wake-up": effort(conn, lambda: wakes(conn, asleep, 20.0)),
+        "a look after it": effort(conn, lambda: _is(next_pk(conn, 21.0), asleep)),
+        "falling asleep": effort(conn, lambda: sleeps(conn, asleep, 22.0)),
+        "what lapsed": effort(conn, lambda: waiting.lapsed(conn, 30.0)),
+        "failures to follow": effort(conn, lambda: attempts.unfollowed(conn)),
+        "cures": effort(conn, lambda: cures.due(conn)),
+    }
+
+
+def _is(found: int | None, expected: int) -> None:
+    assert found == expected
 
 
 @pytest.mark.parametrize("in_a_rollout", [False, True])
-def test_a_look_and_a_wake_up_read_a_few_rows_of_ten_thousand(conn: Connection, in_a_rollout: bool) -> None:
-    running = a_rollout(conn, ALL) if in_a_rollout else None
-    many(conn, running.id if running else None)
-    read = _rows_read(conn, lambda: next_pk(conn, 20.0))
-    assert read.answer == MANY + 1
+def test_ten_thousand_that_wait_cost_no_more_than_twenty(tmp_path: Path, in_a_rollout: bool) -> None:
+    found = []
+    for count in (FEW, MANY):
+        with on_sqlite(tmp_path / f"{count}.sqlite3") as conn:
+            number = a_rollout(conn, ALL).id if in_a_rollout else None
+            found.append(efforts(conn, count, number))
+    few, many = found
+    assert {what: (few[what], many[what]) for what in few if many[what] > 3 * few[what] + 10 * STEPS} == {}
+
+
+def test_ten_thousand_on_either_database_leave_the_answer_the_same(conn: Connection) -> None:
+    crowd(conn, MANY, None)
+    assert next_pk(conn, 20.0) == MANY + 1
     wakes(conn, 5_000, 20.0)
-    woken = _rows_read(conn, lambda: next_pk(conn, 21.0))
-    assert woken.answer == 5_000
-    assert max(read.seconds, woken.seconds) < 5.0
-    for plan in (*read.plans, *woken.plans):
-        # PostgreSQL may look through a table for the first of many that fit, which is the first row.
-        assert "SCAN deployment" not in plan, plan
-
-
-class _Read:
-    def __init__(self, answer: int | None, seconds: float, plans: list[str]) -> None:
-        self.answer, self.seconds, self.plans = answer, seconds, plans
-
-
-def _rows_read(conn: Connection, work: Any) -> _Read:
-    """What `work` gives, and how the database went about each of its statements."""
-    said: list[tuple[str, Any]] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        said.append((statement, parameters))
-
-    sa.event.listen(conn.engine, "before_cursor_execute", note)
-    began = time.monotonic()
-    try:
-        answer = work()
-    finally:
-        sa.event.remove(conn.engine, "before_cursor_execute", note)
-    took = time.monotonic() - began
-    word = "EXPLAIN QUERY PLAN " if conn.dialect.name == "sqlite" else "EXPLAIN "
-    plans = []
-    for statement, parameters in said:
-        if statement.lstrip().startswith("SELECT"):
-            rows = conn.exec_driver_sql(word + statement, parameters).all()
-            plans.append("\n".join(str(row[-1]) for row in rows))
-    return _Read(answer, took, plans)
+    assert next_pk(conn, 21.0) == 5_000

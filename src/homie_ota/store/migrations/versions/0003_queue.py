@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column("leftover", sa.Column("asked_by", sa.String(64), nullable=False, server_default=""))
     op.add_column("target", sa.Column("since", sa.Float(), nullable=True))
     _index("deployment_turns", ["rollout_id", "turn", "id"], "state = 'queued'")
+    op.create_index("deployment_of_device_in_state", "deployment", ["device_pk", "state"])
     op.create_index("deployment_lapses", "deployment", ["state", "not_after"])
     op.create_index("deployment_unfollowed", "deployment", ["state", "followed"])
     op.create_index("deployment_offers", "deployment", ["offered_at"])
