@@ -202,6 +202,16 @@ def test_a_device_goes_over_stepping_stones(conn: Connection) -> None:
     assert any("stepping stones" in text for text in found.warnings)
 
 
+def test_who_is_not_there_is_said_to_be_waited_for(conn: Connection) -> None:
+    fleet(conn, 2)
+    add_device(conn, 3, "attic", state="lost")
+    add_device(conn, 4, "cellar", state="sleeping")
+    said = [text for text in preview(conn).warnings if "not there" in text]
+    assert said == [
+        "attic (and 1 more) are not there now. A wave waits 24 h at most for who is away; then they are late joiners."
+    ]
+
+
 def test_an_image_that_speaks_another_generation_is_foretold(conn: Connection) -> None:
     fleet(conn, 3)
     add_device(conn, 4, "bench", md5=NEW, homie="5.0", fw_version="2.0.0")

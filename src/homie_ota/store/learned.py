@@ -59,4 +59,6 @@ def _ran(conn: Connection, moved: Deployment) -> Running | None:
     found = firmwares.get(conn, moved.previous_sha256) if moved.previous_sha256 else None
     if found is None:
         return None
-    return Running(found.sha256, found.md5, found.name, found.version, found.size, found.chip, found.flash_size)
+    return Running(
+        found.sha256, found.md5, found.name, found.version, found.size, found.chip, found.flash_size
+    )

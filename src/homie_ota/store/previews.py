@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import NotEligible, NotFound, WrongUse
-from homie_ota.model import Firmware
+from homie_ota.model import AWAKE, Firmware
 from homie_ota.query import parse
 from homie_ota.rollout import revert, waves
 from homie_ota.rollout.duration import Estimate
 from homie_ota.rollout.plan import MemberState, Plan
 from homie_ota.rollout.revert import WayBack
+from homie_ota.rollout.rhythm import spell
 from homie_ota.rollout.waves import Member
 from homie_ota.store import benching, estimates, judging, marks, memberships, rollouts, search
 from homie_ota.store.judging import Judged
@@ -91,6 +92,7 @@ def make(connection: Connection, firmware: Firmware, query: str, plan: Plan | No
     left_out = [_left_out(at, each) for at, each in enumerate(each for each in judged if each.code)]
     way_back = revert.way_back(sum(each.row["md5"] in back for each in fit), len(fit))
     warned = [*waves.warnings(chosen, len(fit)), *_warnings(fit), *_crossing(connection, firmware, fit)]
+    warned += _away(fit, chosen)
     warned += [way_back.text] if way_back.warns else []
     return Preview(
         firmware, chosen, lines, left_out, way_back, _missing(fit, back), tuple(warned[:MOST_WARNINGS]),
@@ -187,6 +189,16 @@ def _warnings(fit: Sequence[Judged]) -> list[str]:
 def _named(text: str, names: Sequence[str]) -> str:
     others = f" (and {len(names) - 1} more)" if names[0] and len(names) > 1 else ""
     return f"{names[0]}{others}{text}"
+
+
+def _away(fit: Sequence[Judged], plan: Plan) -> list[str]:
+    """Who has to be waited for."""
+    away = [each.row["device_id"] for each in fit if each.row["state"] not in AWAKE]
+    if not away:
+        return []
+    text = " is not there now." if len(away) == 1 else " are not there now."
+    waits = f" A wave waits {spell(plan.absent_after)} at most for who is away; then they are late joiners."
+    return [_named(text, away) + waits]
 
 
 def _crossing(connection: Connection, firmware: Firmware, fit: Sequence[Judged]) -> list[str]:
