@@ -312,6 +312,7 @@ SIGNED = RUNS._replace(signed=True)
             "ever again",
         ),
         (OLD, replace(LAMP, magic=True), Circumstances(), "next-address", "another base topic"),
+        (replace(DEVICE, implementation="esp32-idf"), LAMP, Circumstances(), "other-family", "esp32-idf"),
         (replace(DEVICE, way=Way.URL), LAMP, Circumstances(), "no-checksum", "name and version alone"),
         (
             replace(DEVICE, fw_version="?"),

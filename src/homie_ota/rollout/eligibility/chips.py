@@ -1,6 +1,7 @@
 """Which chip a device has, as exactly as is known, and whether an image is for that chip.
 
 Rule: `$implementation` tells the family alone (`esp32`); the exact chip is known from an image that runs there, or ran.
+Of other words, like `esp32-idf`, nobody promised that they mean a chip.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def _exact(device: Candidate) -> Chip:
 
 def _told(device: Candidate) -> Chip:
     """The family, as the device says."""
-    if word := family(device.implementation):
-        return Chip(word, False, f"It announces $implementation {device.implementation}.")
+    if device.implementation in FAMILIES:
+        return Chip(device.implementation, False, f"It announces $implementation {device.implementation}.")
     asked = device.facts.get(FAMILY)
     if asked and family(asked.value):
         text = f"Its HTTP request came from an {asked.value.upper()}."

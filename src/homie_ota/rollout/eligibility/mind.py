@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from homie_ota.model import Firmware, Way
 from homie_ota.rollout import constraint
-from homie_ota.rollout.eligibility.chips import family
+from homie_ota.rollout.eligibility.chips import chip_of, family
 from homie_ota.rollout.eligibility.fit import FILES, left_for_files
 from homie_ota.rollout.eligibility.may import Case, stone_holds
 from homie_ota.rollout.eligibility.nouns import Candidate, Order, Reason, Room, Running, Weight
@@ -129,6 +129,20 @@ def _tight(case: Case) -> Reason | None:
     return Reason("tight", text)
 
 
+def _other_family(case: Case) -> Reason | None:
+    """`esp32-idf` and the like: no promise, but a hint."""
+    device, firmware = case.device, case.firmware
+    if chip_of(device).word or not family(device.implementation):
+        return None
+    if family(firmware.chip) in ("", family(device.implementation)):
+        return None
+    text = (
+        f"{firmware.filename} is an {firmware.chip.upper()} image, and {device.device_id} calls itself "
+        f"{device.implementation}."
+    )
+    return Reason("other-family", text, evidence="It announces that as its $implementation.")
+
+
 # --- Keys and ways back --------------------------------------------------------------------------------------------
 
 
@@ -216,6 +230,7 @@ THOUGHTS: tuple[Think, ...] = (
     _same_version,
     _order_unknown,
     _stone_unknown,
+    _other_family,
     _flash_mode,
     _flash_layout,
     _tight,
