@@ -9,6 +9,7 @@ from struct import unpack_from
 
 import pytest
 
+from homie_ota.esp.image import CheckResult, inspect
 from homie_ota.simulator.images import (
     FLASH_SIZES,
     SKETCH_OFFSET,
@@ -17,6 +18,7 @@ from homie_ota.simulator.images import (
     read_sketch,
     with_flash_mode,
 )
+from homie_ota.simulator.images32 import make_image_32
 
 
 def walk(image: bytes, start: int) -> int:
@@ -90,3 +92,17 @@ def test_a_device_knows_the_image_it_boots(homie: bool) -> None:
 
 def test_what_is_no_image_has_no_name() -> None:
     assert read_sketch(b"\xe9")[:3] == ("", "", "")
+
+
+@pytest.mark.parametrize("size", [1, 40_960, 400_000])
+def test_a_sample_for_esp32_homie_is_a_whole_esp32_application_that_its_device_knows(size: int) -> None:
+    image = make_image_32("lamp", "2.0.0", size=size)
+    found = inspect(image)
+    assert (found.chip, found.kind) == ("esp32", "application")
+    assert found.descriptor is not None
+    assert found.findings == ()
+    assert {each.result for each in found.checks} == {CheckResult.VERIFIED, CheckResult.ABSENT}
+    assert abs(len(image) - max(size, 4096)) < 1024
+    sketch = read_sketch(image)
+    assert (sketch.name, sketch.version, sketch.md5) == ("lamp", "2.0.0", md5(image).hexdigest())
+    assert make_image_32("lamp", "2.0.0", size=size) == image

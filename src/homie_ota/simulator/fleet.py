@@ -14,6 +14,7 @@ from random import Random
 from homie_ota.simulator.device import VirtualDevice
 from homie_ota.simulator.generations import GENERATIONS, Generation
 from homie_ota.simulator.images import make_image, read_sketch
+from homie_ota.simulator.images32 import make_image_32
 from homie_ota.simulator.mqtt_device import MqttDevice, TwoStepDevice
 from homie_ota.simulator.pullers import HttpDevice, UrlDevice
 from homie_ota.simulator.readings import Readings
@@ -115,8 +116,12 @@ def make_fleet(options: FleetOptions, broker: tuple[str, int] = ("127.0.0.1", 18
 @cache
 def sample_image(kind: str, version: str, generation: str, size: int = IMAGE_BYTES) -> bytes:
     """The image of a kind of thing that devices of this generation run; 1.5 and esp32-homie carry no magic."""
-    homie = GENERATIONS[generation].way not in ("http", "url")
-    return make_image(kind, version, size=size, homie=homie)
+    way = GENERATIONS[generation].way
+    return (
+        make_image_32(kind, version, size=size)
+        if way == "url"
+        else make_image(kind, version, size=size, homie=way != "http")
+    )
 
 
 def _generations(options: FleetOptions) -> Iterator[Generation]:

@@ -42,7 +42,7 @@ _MARKS = (
 )
 """Left and right mark of name, version and brand."""
 
-_LABEL = b"\0virtual firmware "
+LABEL = b"\0virtual firmware "
 """What makes a virtual 1.5 device know the name and version of an image that has no magic, as its code would."""
 
 SMALLEST = 0x2000
@@ -80,7 +80,7 @@ def make_image(
     header = bytes((FLASH_MODES[flash_mode], FLASH_SIZES[flash_size] << 4))
     address, boot_bytes = _BOOT_LOADER
     boot = _image(header, [(address, noise.randbytes(boot_bytes))])
-    label = _LABEL + f"{name}@{version}".encode() + b"\0"
+    label = LABEL + f"{name}@{version}".encode() + b"\0"
     magic = homie_magic(name, version, brand) if homie else b""
     sketch = _image(header, _segments(noise, length - SKETCH_OFFSET, label + magic))
     return boot.ljust(SKETCH_OFFSET, b"\xaa") + sketch
@@ -97,7 +97,7 @@ def read_sketch(image: bytes) -> Sketch:
     """What a device that boots this image is; name and version are empty where the image does not tell them."""
     name, version, brand = (_between(image, left, right) for left, right in _MARKS)
     if not name and not version:
-        name, _, version = _between(image, _LABEL, b"\0").partition("@")
+        name, _, version = _between(image, LABEL, b"\0").partition("@")
     return Sketch(name, version, brand, md5(image).hexdigest(), len(image), _HOMIE in image)
 
 
@@ -126,10 +126,10 @@ def _image(mode_and_size: bytes, segments: list[tuple[int, bytes]]) -> bytes:
     body = bytes((0xE9, len(segments))) + mode_and_size + pack("<I", _ENTRY)
     body += b"".join(pack("<II", address, len(data)) + data for address, data in segments)
     body += bytes(15 - len(body) % 16)
-    return body + bytes((_xor(b"".join(data for _, data in segments)),))
+    return body + bytes((xor(b"".join(data for _, data in segments)),))
 
 
-def _xor(data: bytes) -> int:
+def xor(data: bytes) -> int:
     """XOR of all bytes with the seed 0xEF; folded in halves: a loop takes a thousand times as long."""
     width = 1 << max(0, (len(data) - 1).bit_length())
     folded = int.from_bytes(data, "big")
