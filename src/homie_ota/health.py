@@ -12,7 +12,6 @@ from enum import StrEnum
 from statistics import median
 from typing import NamedTuple
 
-
 MOST = 99.0
 """A larger gain is told as this one: a hundredfold."""
 

@@ -94,8 +94,8 @@ Index(
     sqlite_where=text("state = 'queued'"),
     postgresql_where=text("state = 'queued'"),
 )
-# With the state in front: SQLite would rather use an index by state than a smaller one that is partial. And one by device
-# *and* state, or it would look through all that failed for the failures of one device.
+# With the state in front: SQLite would rather use an index by state than a smaller one that is partial. And one by
+# device *and* state, or it would look through all that failed for the failures of one device.
 Index("deployment_of_device_in_state", deployment.c.device_pk, deployment.c.state)
 Index("deployment_lapses", deployment.c.state, deployment.c.not_after)
 Index("deployment_unfollowed", deployment.c.state, deployment.c.followed)
