@@ -47,8 +47,7 @@ def one(rollout: Json, members: Sequence[Json]) -> None:
             "state": f"{rollout['state']}, {show.age(rollout['state_since'])}",
             "why": rollout.get("reason"),
             "devices": counts(rollout["counts"]),
-            "standing": rollout["standing"]
-            and (f"follows {rollout['follow']}" if rollout["follow"] else "yes"),
+            "standing": _standing(rollout),
             "can": ", ".join(rollout["can"]),
         }
     )

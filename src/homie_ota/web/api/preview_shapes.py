@@ -172,15 +172,20 @@ def simulation(played: Played) -> SimulationShape:
             )
             for each in played.waves
         ],
-        story=[PlayedStep(at=moment(at), what=told(action)) for at, action in played.story[:STORY]],
+        story=[
+            PlayedStep(at=moment(at), what=told(action, played.waves[-1].number))
+            for at, action in played.story[:STORY]
+        ],
         peak=played.figures.peak,
         sent=played.figures.sent,
     )
 
 
-def told(action: Action) -> str:
-    """One decision in words."""
+def told(action: Action, lane: int) -> str:
+    """One decision in words; `lane` is the number of the lane of late joiners."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(action).__name__).lower()
-    number = getattr(action, "wave", None)
-    reason = getattr(action, "reason", "")
-    return f"{name}{'' if number is None else f' {number + 1}'}{f': {reason}' if reason else ''}"
+    number, reason = getattr(action, "wave", None), getattr(action, "reason", "")
+    if number == lane:
+        name = name.replace(" wave", "")
+    place = "" if number is None else " the lane of late joiners" if number == lane else f" {number + 1}"
+    return f"{name}{place}{f': {reason}' if reason else ''}"
