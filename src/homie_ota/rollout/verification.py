@@ -17,9 +17,12 @@ from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatsNews
 from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.soak import SAMPLES, Found, Sample, Soak, Terms
 
-BOOTED_BY, CAME_BY = 10.0, 2.0
-"""Seconds by which an uptime may contradict our clock before it means another boot; less is needed of a device that has
-just announced itself again: one that restarts every few seconds always tells the same uptime."""
+BOOTED_BY, CAME_BY = 30.0, 4.0
+"""Seconds by which an uptime may contradict our clock before it means another boot: on a bad Wi-Fi it may come late.
+
+Less is needed of a device that has just announced itself again: one that restarts every few seconds always tells the same
+uptime.
+"""
 
 EXCUSES = 3
 """How often a soak begins anew because its siblings fared alike; then it ends, with its health unknown."""
