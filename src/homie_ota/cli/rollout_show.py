@@ -61,6 +61,14 @@ def one(rollout: Json, members: Sequence[Json]) -> None:
         show.table(("WAVE", "DEVICE", "OUTCOME", "DEPLOYMENT", "WHY"), rows)
 
 
+def _standing(rollout: Json) -> str:
+    if not rollout["standing"]:
+        return ""
+    return (
+        f"new devices join it; it follows {rollout['follow']}" if rollout["follow"] else "new devices join it"
+    )
+
+
 def _number(member: Json, lanes: Collection[int]) -> str:
     if member["wave"] in lanes:
         return "late"
