@@ -48,6 +48,22 @@ def test_what_is_in_quarantine_is_listed_and_refused_and_a_release_lets_it_go(wo
     assert world.read(audit.recent)[0]["what"] == "released a device"
 
 
+def test_an_order_may_wait_until_a_moment_to_come(world: World) -> None:
+    world.device("hall", state="lost")
+    world.firmware()
+    client, body = world.client(), {"device": "hall", "firmware": "lamp@2.0.0"}
+    for until, words in (
+        ("2020-01-01T00:00:00Z", "before now"),
+        ("2099-01-01T00:00:00", "no zone"),
+        ("soon", "until"),
+    ):
+        answer = client.post(f"{API}/deployments", json={**body, "until": until})
+        assert answer.status_code == 400
+        assert words in answer.json()["detail"]
+    made = client.post(f"{API}/deployments", json={**body, "until": "2099-01-01T00:00:00Z"}).json()
+    assert (made["not_after"], made["not_before"]) == ("2099-01-01T00:00:00Z", None)
+
+
 def leave(world: World, kind: str = "image", topic: str = TOPIC, text: str = "a" * 32) -> None:
     pk = world.device("hall", state="lost")
     row = {

@@ -164,6 +164,6 @@ def _again(connection: Connection, failed: Deployment, step: Retry, now: float) 
     }
     made = orders.queue(connection, row, image, by=BY, now=now, override=failed.override, **place)
     fresh = NEVER if step.cure else (failed.offered_at or now) if step.fresh else None
-    extra = {"fresh_after": fresh, "alone": step.alone, "code": failed.code}
+    extra = {"fresh_after": fresh, "alone": step.alone}
     connection.execute(deployment.update().where(deployment.c.id == made.id).values(**extra))
     return deployments.get(connection, made.id)

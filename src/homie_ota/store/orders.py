@@ -88,11 +88,12 @@ def order(
     if not found.allowed:
         raise NotEligible(found.sentence, [each.as_data() for each in found.refusals])
     _write_down(connection, firmware, found, by=by, now=now, override=override)
-    taken = giving_way.take_over(
-        connection, device_pk=device_pk, sha256=sha256, by=by, now=now, override=override
-    )
-    if taken is not None:
-        return taken
+    if place.get("rollout_id") is None:
+        until = place.get("not_after")
+        wish = giving_way.Wish(device_pk, sha256, by, override, until)
+        taken = giving_way.take_over(connection, wish, now=now)
+        if taken is not None:
+            return taken
     row = devices.row(connection, device_pk) or {}
     return queue(connection, row, firmware, by=by, now=now, override=override, **place)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
+from homie_ota.errors import WrongUse
 from homie_ota.esp.image import clean
 from homie_ota.model import Deployment, Firmware
 from homie_ota.store import audit, deployments, devices, orders
@@ -49,15 +50,28 @@ def meant(conn: Connection, device_pk: int, text: str) -> Firmware:
     return firmwares.resolve(conn, text)
 
 
-async def order(shell: Shell, actor: Actor, device: str, firmware: str, override: str = "") -> Deployment:
-    """Queue a firmware for a device; both as a person names them. NotFound, Conflict, NotEligible."""
+async def order(
+    shell: Shell, actor: Actor, device: str, firmware: str, override: str = "", until: float | None = None
+) -> Deployment:
+    """Queue a firmware for a device; both as a person names them. It waits `until` then, None: without an end.
+
+    NotFound, Conflict, NotEligible; WrongUse for a moment that is over.
+    """
     now = shell.clock()
+    if until is not None and until <= now:
+        raise WrongUse("It would have to be sent before now. Give a moment to come, or none.")
 
     def write(conn: Connection) -> Deployment:
         pk = devices.resolve(conn, device)
         image = meant(conn, pk, firmware)
         made = orders.order(
-            conn, device_pk=pk, sha256=image.sha256, by=actor.name, now=now, override=override.strip()
+            conn,
+            device_pk=pk,
+            sha256=image.sha256,
+            by=actor.name,
+            now=now,
+            override=override.strip(),
+            not_after=until,
         )
         what = f"{device} to {image.name} {image.version} ({image.sha256[:12]}), deployment {made.id}"
         note(conn, actor, now, "ordered an update", f"{what} {override}".strip())

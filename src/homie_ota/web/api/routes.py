@@ -90,9 +90,13 @@ async def delete_device(request: Request, id: str) -> shapes.Done:  # noqa: A002
 
 @router.post("/deployments", status_code=202, summary="Order an update", responses=FAILS)
 async def order(request: Request, body: shapes.Order, response: Response) -> shapes.DeploymentShape:
-    """Queued: the device gets the image as soon as it is ready."""
+    """Queued: the device gets the image as soon as it is ready; what waits longer than `until` ends as absent."""
     shell = shell_of(request)
-    made = await actions.order(shell, actions.actor_of(request), body.device, body.firmware, body.override)
+    if body.until is not None and body.until.tzinfo is None:
+        raise WrongUse("until has no zone: write 2026-03-01T12:00:00Z, or with an offset such as +01:00.")
+    until = body.until.timestamp() if body.until else None
+    actor = actions.actor_of(request)
+    made = await actions.order(shell, actor, body.device, body.firmware, body.override, until)
     response.headers["Location"] = f"{shell.settings.http.base_path}/api/v1/deployments/{made.id}"
     return await shell.database.read(lambda conn: _deployment(conn, made.id))
 

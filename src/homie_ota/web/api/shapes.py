@@ -124,6 +124,9 @@ class Order(_Shape):
     device: str
     firmware: str
     override: str = Field(default="", description="why to send it although the rules say no")
+    until: datetime | None = Field(
+        default=None, description="how long it may wait, with a zone; null: for ever"
+    )
 
 
 class DeploymentEvent(_Shape):
@@ -156,6 +159,10 @@ class DeploymentShape(_Shape):
     bytes_total: int
     created_at: Moment
     created_by: str
+    not_before: Moment | None = Field(
+        description="the earliest moment at which it goes out, where there is one"
+    )
+    not_after: Moment | None = Field(description="until when it may wait, where that has an end")
     updated_at: Moment
     override: str | None
     code: str = Field(description="the stable word of `reason`; empty while it runs")
@@ -243,6 +250,8 @@ def deployment(
         firmware_version=name[1],
         state=attempt.state.value,
         reason=attempt.reason or None,
+        not_before=None if attempt.not_before is None else moment(attempt.not_before),
+        not_after=None if attempt.not_after is None else moment(attempt.not_after),
         updated_at=moment(attempt.state_since),
         override=attempt.override or None,
         outcome=attempt.outcome or None,
