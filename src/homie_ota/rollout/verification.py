@@ -20,8 +20,8 @@ from homie_ota.rollout.soak import SAMPLES, Found, Sample, Soak, Terms
 BOOTED_BY, CAME_BY = 30.0, 4.0
 """Seconds by which an uptime may contradict our clock before it means another boot: on a bad Wi-Fi it may come late.
 
-Less is needed of a device that has just announced itself again: one that restarts every few seconds always tells the same
-uptime.
+Less is needed of a device that has just announced itself again: one that restarts every few seconds always tells the
+same uptime.
 """
 
 EXCUSES = 3
