@@ -23,7 +23,17 @@ from homie_ota.rollout.attempts import Budget
 from homie_ota.simulator.fleet import FleetOptions, make_device, sample_image
 from homie_ota.simulator.shell import VirtualFleet
 from homie_ota.simulator.values import Timing
-from homie_ota.store import attempts, deployments, events, lease, leftovers, quarantine, rhythm, waiting
+from homie_ota.store import (
+    alarms,
+    attempts,
+    deployments,
+    events,
+    lease,
+    leftovers,
+    quarantine,
+    rhythm,
+    waiting,
+)
 from homie_ota.store.tables import deployment
 from servers import Mosquitto
 
@@ -139,6 +149,25 @@ async def test_what_waits_until_a_date_for_a_device_that_does_not_come_ends_as_a
         engine.bus.say("order")
         ended = await engine.reach(made.id, CANCELLED)
         assert ended.outcome == "absent"
+
+
+async def test_ready_and_silent_after_a_cut_transfer_is_noticed(
+    engine: Engine, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Builds after 3.0.1 are ready again, and tell no statistics until the next update ends."""
+    monkeypatch.setitem(attempts.BUDGET, "budget", Budget(attempts=1))
+    async with one(mosquitto, "v3dev", "drops") as fleet:
+        device_id, kind = await known(engine, fleet)
+        await engine.until(
+            lambda: any(each.recent and each.recent.rounds for each in engine.ingest.fleet.devices),
+            "statistics",
+        )
+        made = await engine.order(device_id, await engine.upload(next_image(kind, "v3dev")))
+        await engine.reach(made.id, FAILED)
+        await engine.devices_are("ready", 1)
+        later = engine.clock() + 300.0
+        found = await engine.database.read(lambda c: alarms.current(c, later))
+        assert [each.code for each in found] == ["silent"]
 
 
 # --- Rhythm ---------------------------------------------------------------------------------------------------------

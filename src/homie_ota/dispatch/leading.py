@@ -34,6 +34,7 @@ class Leading:
         self.holder = Holder(*_process(os.getpid()), secrets.token_hex(4))
         self.token: int | None = None
         self._asked = float("-inf")
+        self._watches = False
         _LIVE[self.holder.word] = self
 
     async def check(self) -> int | None:
@@ -43,9 +44,18 @@ class Leading:
             return self.token
         before, self.token = self.token, await self._database.write(lambda c: self._take(c, now), urgent=True)
         self._asked = now
-        if before is not None and self.token is None:
-            log.warning("Another server moves the updates now; this one only watches.")
+        self._say(before)
         return self.token
+
+    def _say(self, before: int | None) -> None:
+        watches = self.token is None
+        if watches and not self._watches:
+            log.warning("Another server on this database moves the updates; this one only watches.")
+        elif self._watches and not watches:
+            log.warning("This server moves the updates now; the other one is silent.")
+        elif before is not None and self.token != before:
+            log.warning("This server was held up for longer than its lease; it goes on.")
+        self._watches = watches
 
     def lost(self) -> None:
         """An offer was refused for want of the lease, perhaps: ask again before the next one."""
