@@ -280,6 +280,30 @@ def test_the_fleet_is_judged_in_as_many_statements_as_one_device(conn: Connectio
     assert len(told) <= few
 
 
+def test_devices_that_are_alike_are_judged_once_and_as_each_would_be(conn: Connection) -> None:
+    for pk in range(4, 40):
+        add_lamp(
+            conn, pk, mac=f"A0:20:A6:00:00:{pk}" if pk % 2 else "", implementation=("esp8266", "esp32", "")[pk % 3],
+            ota_enabled=(True, False, None)[pk % 5 % 3], md5=(OLD, NEW, "", "9" * 32)[pk % 4],
+            way=("mqtt", "http")[pk % 7 % 2],
+        )  # fmt: skip
+        told = {
+            "free_space": str(399_000 + 1000 * (pk % 3)),
+            "no_space_total": "790000",
+            "took_total": "800000",
+        }
+        chosen = dict(list(told.items())[: pk % 4])
+        devices.learn(conn, pk, chosen, evidence="It was seen.", now=float(pk % 6))
+    marks.pin(conn, 7, NOW + 9, "no", by="me", now=NOW)
+    quarantine.add(conn, Held(8, NEW * 2, "budget", "Three attempts failed.", 100.0))
+    judged = fits.judge(conn, image(conn), now=NOW)
+    verdicts = {each.subject.pk: (each.verdict, each.code) for each in judged}
+    alone = {each.subject.pk: orders.verdict(conn, each.subject.pk, image(conn), now=NOW) for each in judged}
+    assert verdicts == {pk: (answer.verdict, answer.code) for pk, answer in alone.items()}
+    assert [each.answer for each in judged] == [alone[each.subject.pk] for each in judged]
+    assert len(set(verdicts.values())) > 5
+
+
 def test_the_same_version_of_other_bytes_is_said(conn: Connection) -> None:
     add_image(conn, "1.0.0", "d" * 32, 390_000, filename="lamp-1.0.0~d.bin")
     answer = orders.verdict(conn, 1, image(conn, "d" * 32), now=NOW)

@@ -5,8 +5,8 @@ Rule: it judges as `orders` does, by the same rules and facts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.errors import WrongUse
 from homie_ota.model import Firmware
 from homie_ota.rollout import eligibility
-from homie_ota.rollout.eligibility import Answer, Ask, Verdict
+from homie_ota.rollout.eligibility import Answer, Ask, Circumstances, Verdict, lessons
 from homie_ota.store import candidates, devices, search
 from homie_ota.store.candidates import Subject, Surroundings
 from homie_ota.store.matching import Condition
@@ -25,11 +25,19 @@ FEW = 500
 ANSWERS = tuple(Verdict)
 
 
-class Judged(NamedTuple):
-    """A device, and whether the image is for it."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A device, whether the image is for it, and the code of what refuses first (`eligible` when nothing does)."""
 
     subject: Subject
-    answer: Answer
+    verdict: Verdict
+    code: str
+    _judge: Callable[[Subject], Answer] = field(repr=False, compare=False)
+
+    @property
+    def answer(self) -> Answer:
+        """Everything that is to be said of this device; worked out when it is asked for."""
+        return self._judge(self.subject)
 
     @property
     def key(self) -> str:
@@ -82,10 +90,40 @@ def judge(
         wanted = frozenset(pks)
         subjects = [each for each in subjects if each.pk in wanted]
     around = Surroundings(conn, [firmware], subjects)
-    return [
-        Judged(each, eligibility.judge(each.known, firmware, ask, around.of(each, firmware)))
-        for each in subjects
-    ]
+
+    def one(subject: Subject) -> Answer:
+        return eligibility.judge(subject.known, firmware, ask, around.of(subject, firmware))
+
+    answers: dict[Hashable, Answer] = {}
+    judged = []
+    for each in subjects:
+        likeness = _likeness(each, around.of(each, firmware))
+        answer = answers.get(likeness) or answers.setdefault(likeness, one(each))
+        judged.append(Judged(each, answer.verdict, answer.code, one))
+    return judged
+
+
+def _likeness(subject: Subject, around: Circumstances) -> Hashable:
+    """What the verdict depends on: a fleet has many devices and few kinds of them, and only their names differ."""
+    known, facts = subject.known, subject.known.facts
+    seen: Hashable = None
+    if facts:
+        # Of evidence that contradicts other evidence the moments count; else what it says is enough.
+        contradicted = not lessons.AGAINST.isdisjoint(facts)
+        seen = (
+            tuple(facts.items())
+            if contradicted
+            else tuple((fact, each.value) for fact, each in facts.items())
+        )
+    announced = (
+        known.way,
+        known.implementation,
+        known.ota_enabled,
+        known.fw_name,
+        known.fw_version,
+        known.md5,
+    )
+    return announced, known.pinned is None, around, seen
 
 
 def _among(pks: Sequence[int] | None) -> Condition | None:
@@ -98,8 +136,8 @@ def summary(conn: Connection, firmware: Firmware, now: float) -> Fits:
 
 
 def _summed(judged: Sequence[Judged]) -> Fits:
-    refused = [each for each in judged if not each.answer.allowed]
-    warned = sum(each.answer.verdict is Verdict.WARNED for each in judged)
+    refused = [each for each in judged if each.verdict is Verdict.NO]
+    warned = sum(each.verdict is Verdict.WARNED for each in judged)
     return Fits(len(judged) - len(refused), len(judged), refused, warned)
 
 
@@ -126,7 +164,7 @@ def find(
     else:
         pks = search.matching(conn, query, now=now) if query.strip() else None
     judged = judge(conn, firmware, ask, now=now, pks=pks)
-    shown = [each for each in judged if not verdict or each.answer.verdict == verdict]
+    shown = [each for each in judged if not verdict or each.verdict == verdict]
     first = 0 if cursor is None else _behind(shown, _of(judged, cursor))
     page = shown[first : first + limit]
     return Part(_summed(judged), page, page[-1].subject.pk if first + limit < len(shown) else None)

@@ -138,7 +138,7 @@ RUNS_IT = "runs-it"
 
 def refused(found: Fits) -> list[Judged]:
     """The devices that an image is not for; those that run it already are none of them."""
-    return [each for each in found.refused if each.answer.code != RUNS_IT]
+    return [each for each in found.refused if each.code != RUNS_IT]
 
 
 def refusals(image: Firmware, judged: Sequence[Judged]) -> list[Group]:

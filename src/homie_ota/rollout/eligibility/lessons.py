@@ -39,6 +39,9 @@ LEARNED = (
 )  # fmt: skip
 """Facts that come from deployments; an empty value is one that was taken back."""
 
+AGAINST = frozenset({NO_SPACE_SIZE, NO_SPACE_TOTAL, FREE_SPACE})
+"""Facts that other facts may contradict: the later one counts."""
+
 ASKED = (FREE_SPACE, SKETCH_SIZE, SKETCH_MD5, CHIP_SIZE, FAMILY, *LEARNED)
 """Facts that eligibility asks for."""
 
