@@ -40,6 +40,14 @@ def past(connection: Connection, device_pk: int) -> Past:
     return Past(reboots=told.get(REBOOT, ()), rates=told.get(RATE, ()))
 
 
+def rates(connection: Connection, *, latest: int) -> tuple[float, ...]:
+    """Bytes a second of whole transfers, of the devices that were measured last."""
+    query = (
+        sa.select(learned.c.value).where(learned.c.fact == RATE).order_by(learned.c.at.desc()).limit(latest)
+    )
+    return tuple(number for text in connection.execute(query).scalars() for number in _numbers(text))
+
+
 def limits(connection: Connection, of: Deployment, usual: Mapping[str, float]) -> dict[str, float]:
     """Seconds without news by state for this deployment; `usual` where nothing was learned."""
     return deadlines.limits(past(connection, of.device_pk), of.bytes_total, usual, BOUNDS["deadlines"])

@@ -16,14 +16,15 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import AWAKE
 from homie_ota.rollout import rhythm
 from homie_ota.rollout.rhythm import Awake, Chance, Fit, Rhythm
+from homie_ota.store import pace
 from homie_ota.store.database import upsert
-from homie_ota.store.tables import deployment, device, event, presence
+from homie_ota.store.tables import device, presence
 
 KEPT = 64
 """Times that one device was awake; enough for a rhythm, and bounded for one that restarts all day."""
 
 FEW = 5
-"""The latest transfers from which a rate is learned."""
+"""So many other devices tell a rate for one that has none of its own yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +102,8 @@ def outlook(connection: Connection, device_pk: int, size: int, now: float) -> Ou
 
 
 def _rate(connection: Connection, device_pk: int) -> tuple[float | None, bool]:
-    own = _rates(connection, deployment.c.device_pk == device_pk)
+    own = pace.past(connection, device_pk).rates
     if own:
         return median(own), False
-    others = _rates(connection, sa.true())
+    others = pace.rates(connection, latest=FEW)
     return (median(others), True) if others else (None, False)
-
-
-def _rates(connection: Connection, which: sa.ColumnElement[bool]) -> list[float]:
-    """Bytes a second of the latest transfers that were heard to their end: from the claim of the image to the `200`."""
-    flashed = event.c.data["event"].as_string() == "flash"
-    query = (
-        sa.select(deployment.c.bytes_total, deployment.c.image_at, event.c.at)
-        .join(event, event.c.deployment_id == deployment.c.id)
-        .where(which, deployment.c.image_at.is_not(None), event.c.kind == "deployment", flashed)
-        .order_by(deployment.c.id.desc())
-        .limit(FEW)
-    )
-    return [size / (at - began) for size, began, at in connection.execute(query) if at > began]
