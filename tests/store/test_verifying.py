@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from homie_ota.simulator.setup import Setup
 from homie_ota.simulator.values import Faults, Hardware, Identity, Node, Property, Timing
 from homie_ota.store import deployments, pace, verifying
 from homie_ota.store.database import Connection, Database
+from homie_ota.store.tables import deployment
 from played import House
 
 S = DeploymentState
@@ -313,6 +315,8 @@ def test_a_late_success_is_looked_at_like_any_other_and_shown_as_late(connection
         None,
         "",
     )
+    followed = sa.select(deployment.c.followed).where(deployment.c.id == number)
+    assert connection.execute(followed).scalar() == "", "if it fails again, what follows is decided anew"
     ended = at_home.run(300).get(number)
     assert (ended.state, ended.late, ended.outcome) == (S.SUCCEEDED, True, "verified")
     assert pace.past(connection, at_home.pk("hall")).reboots[-1] == pytest.approx(403, abs=2), (

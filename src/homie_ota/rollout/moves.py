@@ -38,6 +38,8 @@ def changes(
         "reason": _reason(before, state, reason, note),
         "late": _is_late(before, state),
         **({"offered_at": now} if event is Event.OFFER else {}),
+        # What was decided after the failure is void; if it fails again, that is decided anew.
+        **({"followed": ""} if before.state is S.FAILED else {}),
     }
 
 
