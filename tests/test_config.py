@@ -62,7 +62,7 @@ def refused(
 def test_without_anything_the_defaults_hold() -> None:
     settings = load(None, {}, {})
     assert settings == Settings()
-    assert (settings.http.port, settings.ota.path, settings.rollout.parallel) == (9080, "/ota", 1)
+    assert (settings.http.port, settings.ota.path, settings.rollout.parallel) == (9080, "/ota", 3)
     assert settings.mqtt.base_topics == ("homie/", "devices/")
     assert (settings.mqtt.url, settings.mqtt.host) == ("", "")
     assert settings.ota.max_upload == 16 * 1024 * 1024

@@ -158,7 +158,7 @@ class RolloutSettings(_Section):
     should look; `lease`: after how long another server on the same database takes over from one that is silent.
     """
 
-    parallel: Annotated[int, Field(ge=1, le=1000)] = 1
+    parallel: Annotated[int, Field(ge=1, le=1000)] = 3
     bytes_in_flight: Annotated[int, Field(ge=0)] = 0
     starts_per_minute: Annotated[float, Field(ge=0)] = 0.0
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
