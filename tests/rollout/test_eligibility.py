@@ -355,3 +355,12 @@ def test_a_note_changes_nothing(device: Candidate, around: Circumstances, code: 
 
 def test_what_siblings_did_never_refuses() -> None:
     assert judge(DEVICE, LAMP, Ask(), Circumstances(siblings=Siblings(0, 1000, 0))).allowed
+
+
+def test_a_device_of_1_5_announces_no_chip_and_can_only_be_an_esp8266() -> None:
+    silent = replace(OLD, implementation="")
+    assert judge(silent, LAMP).verdict is not Verdict.NO
+    answer = judge(silent, replace(LAMP, chip="esp32-c3"))
+    assert (answer.verdict, answer.code) == (Verdict.NO, "wrong-chip")
+    told = replace(knowing(silent, family="esp32"), implementation="")
+    assert judge(told, replace(LAMP, chip="esp32")).verdict is not Verdict.NO

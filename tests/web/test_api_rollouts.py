@@ -11,7 +11,7 @@ from homie_ota.model import DeploymentState
 from homie_ota.rollout import strategy
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import acting, audit, deployments, filling, progress, rollouts
+from homie_ota.store import acting, audit, deployments, filling, marks, progress, rollouts
 from homie_ota.store.database import Connection
 from web.world import World
 
@@ -264,3 +264,18 @@ def test_a_reader_may_look_and_not_steer(make_world: Any) -> None:
     assert world.client().post(f"{API}/rollouts/preview", json={}).status_code == 401
     body = {"query": "fw:lamp", "firmware": "lamp@2.0.0"}
     assert world.client().post(f"{API}/rollouts/preview", json=body, auth=world.login).status_code == 200
+
+
+def test_a_member_that_waits_says_what_it_waits_for(world: World) -> None:
+    world.firmware()
+    pks = fleet(world, 2, state="sleeping")
+    number = made(world, start=True)["id"]
+    turn(world, number)
+    client = world.client()
+    first, second = client.get(f"{API}/rollouts/{number}").json()["members"]["items"]
+    assert (first["outcome"], second["outcome"]) == ("queued", "waiting")
+    assert "sleeping" in first["reason"]
+    assert "sleeping" in client.get(f"/rollouts/{number}", headers={"accept": "text/html"}).text
+    now = time.time()
+    world.write(lambda conn: marks.pin(conn, pks[0], now + 60, "the exhibition", by="eve", now=now))
+    assert "the exhibition" in client.get(f"{API}/rollouts/{number}").json()["members"]["items"][0]["reason"]

@@ -5,7 +5,7 @@ Rule: each hold is said once here and once in `rollout/starting.py`; a hold that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,10 +13,12 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.model import AWAKE, Deployment, DeploymentState, State
 from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.plan import MemberState
 from homie_ota.rollout.rhythm import spell
 from homie_ota.rollout.why import Hold
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import flight, marks, rhythm, rollouts, scene
+from homie_ota.store import deployments, flight, marks, rhythm, rollouts, scene
+from homie_ota.store.memberships import Member
 from homie_ota.store.tables import deployment, device, event, leftover
 
 STILL_COMING = 600.0
@@ -77,6 +79,21 @@ def of(connection: Connection, waiting: Deployment, local: LocalTime, now: float
     if waiting.rollout_id is not None:
         found.append(_of_rollout(connection, waiting.rollout_id, of_queued, local, now))
     return tuple(each for each in found if each is not None)
+
+
+MOST_TOLD = 20
+"""Members of a list that are asked for what holds them back: it takes some milliseconds each."""
+
+
+def told(connection: Connection, found: Sequence[Member], local: LocalTime, now: float) -> list[Member]:
+    """Members of a rollout, those that are queued with what holds them back as their reason; the first MOST_TOLD."""
+    asked = [each.deployment_id for each in found if each.outcome is MemberState.QUEUED and not each.reason]
+    reasons: dict[int | None, str] = {}
+    for number in asked[:MOST_TOLD]:
+        waiting = deployments.get(connection, number) if number is not None else None
+        first = next(iter(of(connection, waiting, local, now)), None) if waiting is not None else None
+        reasons[number] = first.text if first is not None else ""
+    return [each._replace(reason=each.reason or reasons.get(each.deployment_id, "")) for each in found]
 
 
 Row = Mapping[str, Any]

@@ -15,7 +15,7 @@ from homie_ota.rollout import course, spelling
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import OnHarm, Plan, RolloutState
 from homie_ota.store import firmware as firmwares
-from homie_ota.store import memberships, naming, progress, rollouts
+from homie_ota.store import holds, memberships, naming, progress, rollouts, waiting
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, rollout_actions, rollout_views
 from homie_ota.web.classic import form
@@ -103,7 +103,7 @@ async def rollout(request: Request) -> Response:
             "name": naming.images(conn, [found.sha256])[found.sha256],
             "can": course.possible(found.state),
             "waves": _waves(conn, number, now),
-            "members": members,
+            "members": holds.told(conn, members, waiting.local_time(now), now),
             "counts": memberships.totals(conn, [number]).get(number, {}),
             "events": rollout_views.told(conn, number, A_PAGE),
             "next": following,

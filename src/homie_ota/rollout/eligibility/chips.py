@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from homie_ota.model import Way
 from homie_ota.rollout.eligibility.lessons import CHIP, FAMILY
 from homie_ota.rollout.eligibility.nouns import Candidate
 
@@ -68,4 +69,6 @@ def _told(device: Candidate) -> Chip:
     if asked and family(asked.value):
         text = f"Its HTTP request came from an {asked.value.upper()}."
         return Chip(family(asked.value), False, text, asked.at)
+    if device.way is Way.HTTP:  # it announces no implementation
+        return Chip("esp8266", False, "It speaks Homie 1.5, which is for the ESP8266 alone.")
     return Chip()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from homie_ota.errors import WrongUse
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import MemberState, RolloutState
-from homie_ota.store import memberships, naming, progress, rollouts
+from homie_ota.store import holds, memberships, naming, progress, rollouts, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
 from homie_ota.web import actions, rollout_actions, rollout_views
@@ -145,6 +145,7 @@ def _detail(
     found = rollouts.require(conn, number)
     seen = progress.view(conn, found)
     members, following = memberships.page(conn, number, wave=wave, outcome=outcome, limit=limit, after=after)
+    members = holds.told(conn, members, waiting.local_time(now), now)
     names, counts = naming.images(conn, [found.sha256]), memberships.totals(conn, [number])
     return shapes.RolloutDetail(
         **shapes.rollout(found, names[found.sha256], counts.get(number, {})),
