@@ -193,15 +193,21 @@ class Ingest:
             batch.add_row(known, self.fleet, self.identity)
         for known in self._due(dirty, now):
             batch.add_readings(known, self.identity)
-        for address, each in news.items():
-            waits = self._pacing.may_wait(address, each, now)
-            if waits or not batch.add_news(self.fleet.get(address), each, self.fleet):
-                self._news[address] = each  # its row comes with a later batch
-        batch.said = self.witness.take(self.fleet.get, waiting=self._news.keys())
+        waiting = {address for address, each in news.items() if not self._add_news(batch, address, each)}
+        batch.said = self.witness.take(self.fleet.get, waiting=waiting)
         for address, wanted in requests.items():
             if not batch.add_request(self.fleet.get(address), wanted):
-                self._requests[address] = wanted
+                self._requests.setdefault(address, wanted)
         return batch
+
+    def _add_news(self, batch: Batch, address: Address, news: list[News]) -> bool:
+        """Put news into the batch; False for what comes with a later one: progress, or a device without a row yet."""
+        waits = self._pacing.may_wait(address, news, batch.now)
+        if not waits and batch.add_news(self.fleet.get(address), news, self.fleet):
+            return True
+        # More may have come meanwhile, while the database was asked whose rows these are.
+        self._news[address] = news + self._news.get(address, [])
+        return False
 
     def _due(self, dirty: list[KnownDevice], now: float) -> Iterable[KnownDevice]:
         """Whose readings are written now: everybody's once a second, at once those of a device that just came."""
