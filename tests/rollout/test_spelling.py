@@ -67,5 +67,7 @@ def test_a_span_is_read(text: str, seconds: float) -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_a_value_or_none(text: str) -> None:
-    for read in (spelling.read_window, spelling.read_waves, spelling.read_span):
-        read(text)
+    window, waves, span = spelling.read_window(text), spelling.read_waves(text), spelling.read_span(text)
+    assert window is None or spelling.read_window(spelling.window_text(window)) == window
+    assert waves is None or waves
+    assert span is None or span >= 0
