@@ -12,7 +12,7 @@ import pytest
 from homie_ota.store import accounts, audit
 from homie_ota.store.accounts import Right
 from homie_ota.web.guesses import Guesses
-from homie_ota.web.people import is_near, needed, network
+from homie_ota.web.people import Person, is_near, needed, network
 from web.world import BROWSER, World, form_word
 
 
@@ -162,6 +162,15 @@ NEEDED = [
     ("POST", "/loginx", Right.DEPLOY),
     ("GET", "/healthz/../firmware", Right.READ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("role", "operates", "uploads", "administers"),
+    [("viewer", False, False, False), ("operator", True, True, False), ("admin", True, True, True)],
+)
+def test_a_page_offers_what_a_role_may(role: str, operates: bool, uploads: bool, administers: bool) -> None:
+    person = Person("jp", accounts.ROLES[role], "session")
+    assert (person.may_operate, person.may_upload, person.may_admin) == (operates, uploads, administers)
 
 
 @pytest.mark.parametrize(("method", "path", "right"), NEEDED)

@@ -24,6 +24,21 @@ class Person(NamedTuple):
     rights: frozenset[Right]
     via: str
 
+    @property
+    def may_operate(self) -> bool:
+        """Whether they may update, roll out, pin, tag and delete: for what a page offers, never instead of the gate."""
+        return Right.DEPLOY in self.rights
+
+    @property
+    def may_upload(self) -> bool:
+        """Whether they may add firmware."""
+        return Right.UPLOAD in self.rights
+
+    @property
+    def may_admin(self) -> bool:
+        """Whether they may change people, everybody's tokens and settings."""
+        return Right.ADMIN in self.rights
+
 
 ANYONE = Person("anyone", frozenset({Right.READ, Right.UPLOAD, Right.DEPLOY}), "open")
 """Somebody where no login is asked for; accounts and tokens are nobody's then."""
