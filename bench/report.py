@@ -99,7 +99,7 @@ def page(figures: Sequence[Figure], repetitions: int, before: str) -> str:
     return f"""# Benchmarks
 
 Written by `make bench`; run it again, and this page says what your machine measured. Each figure is the median of
-{repetitions}, beside a reference that was measured in the same run. What `(a)` to `(f)` do is said at the head of the
+{repetitions}, beside a reference that was measured in the same run. What the letters do is said at the head of the
 modules in `bench/`. {sum(counted)} of {len(counted)} targets are met.
 
 {HEAD}
