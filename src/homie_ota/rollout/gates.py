@@ -6,9 +6,11 @@ enough were really tried — all four (rollout-rules.md, rule 2). That everyone 
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from homie_ota.rollout import equation
+from homie_ota.rollout.equation import Mark, Term
 from homie_ota.rollout.plan import Gate
 
 
@@ -57,7 +59,7 @@ class GateReading(NamedTuple):
 
     `share` is good of counted (0–1), `soak_left` seconds, `next_at` when it may pass by time alone (None: something has
     to happen first). `code` says why it failed: `harm`, or `short` (too few can still get there). `untested` (too few
-    were there to be tried) is no failure, and never a success. Empty else.
+    were there to be tried) is no failure, and never a success. Empty else. `terms` are what it was decided by.
     """
 
     passed: bool
@@ -70,6 +72,7 @@ class GateReading(NamedTuple):
     soak_left: float
     next_at: float | None
     code: str = ""
+    terms: tuple[Term, ...] = ()
 
 
 def read_gate(
@@ -85,29 +88,32 @@ def read_gate(
     counted = _counted(tally, borne)
     if not counted and not needed(gate, tally):
         return _NOBODY
-    share = tally.good / counted if counted else 0.0
     since = last_good_at if last_good_at is not None else started_at
     ends_at = (since if since is not None else now) + gate.soak
-    code = _failure(gate, tally, borne)
-    enough = (
-        not code and _is_enough(tally.good, counted, gate.verified) and tally.tried >= needed(gate, tally)
-    )
-    soaked = now >= ends_at
+    left = max(0.0, ends_at - now)
+    asked = _terms(gate, tally, borne)
+    terms = (*asked, equation.soak(left, gate.soak)) if gate.soak else asked
+    broken = equation.broken(asked)
+    code = next((code for name, code in _CODES if name in broken), "")
+    enough = all(each.mark is Mark.HOLDS for each in asked)
     return GateReading(
-        passed=enough and soaked,
+        passed=enough and left <= 0,
         failed=code in ("harm", "short"),
-        text=_text(gate, tally, max(0.0, ends_at - now), borne),
+        text=equation.text(terms, *_notes(tally)),
         tried=tally.tried,
         good=tally.good,
         harmful=tally.harmful,
-        share=share,
-        soak_left=max(0.0, ends_at - now),
-        next_at=ends_at if enough and not soaked else None,
+        share=tally.good / counted if counted else 0.0,
+        soak_left=left,
+        next_at=ends_at if enough and left > 0 else None,
         code=code,
+        terms=terms,
     )
 
 
 _NOBODY = GateReading(True, False, "nobody is to be tried", 0, 0, 0, 0.0, 0.0, None)
+_CODES = (("harm", "harm"), ("verified", "short"), ("tried", "untested"))
+"""What a gate is failed with when this term is broken; harm counts most."""
 
 
 def needed(gate: Gate, tally: Tally) -> int:
@@ -115,44 +121,26 @@ def needed(gate: Gate, tally: Tally) -> int:
     return min(gate.minimum, tally.counted + tally.absent)
 
 
-def _failure(gate: Gate, tally: Tally, borne: int) -> str:
-    if tally.harmful > gate.harmful + borne:
-        return "harm"
-    counted = _counted(tally, borne)
-    if counted and not _is_enough(tally.good + tally.open, counted, gate.verified):
-        return "short"
-    return "untested" if not tally.open and tally.tried < needed(gate, tally) else ""
+def _terms(gate: Gate, tally: Tally, borne: int) -> tuple[Term, Term, Term]:
+    """What is asked of the gate beside time."""
+    return (
+        equation.verified(tally.good, tally.open, _counted(tally, borne), gate.verified),
+        equation.harm(tally.harmful, gate.harmful + borne),
+        equation.tried(tally.tried, needed(gate, tally), tally.open),
+    )
 
 
 def _counted(tally: Tally, borne: int) -> int:
     return tally.counted - min(borne, tally.harmful)
 
 
-def _is_enough(good: int, counted: int, share: float) -> bool:
-    """Whether `good` of `counted` reach the share; 9 of 10 are 90 % although 0.9 is a little more than nine tenths."""
-    return good >= math.ceil(share * counted - 1e-9)
+def _notes(tally: Tally) -> list[str]:
+    found = {"with health unknown": tally.booted, "absent": tally.absent}
+    return [f"{count} {word}" for word, count in found.items() if count]
 
 
-def _text(gate: Gate, tally: Tally, soak_left: float, borne: int) -> str:
-    """The gate as a live equation: `verified 9/10 ≥ 90 %, harm 0 ≤ 0, tried 10 ≥ 1, soak 14/30 min`."""
-    share = f"{gate.verified * 100:g} %"
-    counted = _counted(tally, borne)
-    bound = _is_enough(tally.good, counted, gate.verified)
-    limit, least = gate.harmful + borne, needed(gate, tally)
-    parts = [
-        f"verified {tally.good}/{counted} {'≥' if bound else '<'} {share}",
-        f"harm {tally.harmful} {'≤' if tally.harmful <= limit else '>'} {limit}",
-        f"tried {tally.tried} {'≥' if tally.tried >= least else '<'} {least}",
-    ]
-    if gate.soak:
-        parts.append(f"soak {_span(gate.soak - soak_left, gate.soak)}")
-    if tally.booted:
-        parts.append(f"{tally.booted} with health unknown")
-    if tally.absent:
-        parts.append(f"{tally.absent} absent")
-    return ", ".join(parts)
-
-
-def _span(done: float, whole: float) -> str:
-    done = min(max(done, 0.0), whole)
-    return f"{done / 60:.0f}/{whole / 60:.0f} min" if whole >= 120 else f"{done:.0f}/{whole:.0f} s"
+def reading_from(data: Mapping[str, Any]) -> GateReading:
+    """A reading as it was stored, `_asdict` turned into JSON; older ones have no terms."""
+    known = {name: data[name] for name in GateReading._fields if name in data}
+    terms = tuple(Term(name, said, Mark(mark)) for name, said, mark in known.get("terms", ()))
+    return GateReading(**{**known, "terms": terms})

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import AWAKE, DeploymentState
 from homie_ota.rollout import members, strategy
 from homie_ota.rollout.actions import View, WaveView
-from homie_ota.rollout.gates import GateReading, Tally
+from homie_ota.rollout.gates import GateReading, Tally, reading_from
 from homie_ota.rollout.plan import MemberState, WaveState
 from homie_ota.store import rollouts
 from homie_ota.store.memberships import SKIPPED_WAVE
@@ -62,7 +62,7 @@ def gate(row: Wave, seen: View, found: WaveView, now: float) -> GateReading:
     """What the gate of a wave says; once its devices go back, what it said when it was decided about."""
     tally = found.tally
     if (tally.reverting or tally.reverted or tally.stranded) and "text" in row.reading:
-        return GateReading(**{name: row.reading[name] for name in GateReading._fields if name in row.reading})
+        return reading_from(row.reading)
     return strategy.reading_of(seen, found, now)
 
 
