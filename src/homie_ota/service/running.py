@@ -38,6 +38,7 @@ from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
 from homie_ota.web.connection import guarded
+from homie_ota.web.shell import Door
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,20 @@ class Service:
             refused={what: count for what, count in _refused(fleet).items() if count},
             dropped=self.ingest.reread.dropped or 0,
             welcome=self._welcome(),
+            door=self._door(),
         )
+
+    def _door(self) -> Door:
+        """How devices come here: our own broker with what they need to be let in, else the one that we listen on."""
+        server, own = f"{self.public_url}{self.settings.ota.path}", self.broker
+        if own is not None:
+            host = own_address(own.host)
+            return Door(host, own.port, False, True, own.username, own.password, server)
+        if self.session is None:
+            return Door(server=server)
+        broker = self.session.broker
+        host = own_address("") if broker.host in ("localhost", "127.0.0.1", "::1") else broker.host
+        return Door(host, broker.port, broker.tls, False, broker.username, "", server)
 
     def _welcome(self) -> tuple[tuple[str, str], ...]:
         """What has to stand in a device's configuration, for the page of the first run."""

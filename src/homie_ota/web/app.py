@@ -21,10 +21,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
 from homie_ota.store import devices
-from homie_ota.web import classic, entrance, firmware_pages, live, ota, pages, rollout_pages
+from homie_ota.web import classic, entrance, firmware_pages, first_run_page, live, ota, pages, rollout_pages
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
+from homie_ota.web.proxies import Proxies
 from homie_ota.web.shell import BrokerStatus, Shell, shell_of
 
 __all__ = ["BrokerStatus", "Shell", "build"]
@@ -54,9 +55,12 @@ class Site(Starlette):
         self._by_headers = ota.Answering(endpoint.by_headers, "GET")
         self._by_token = ota.Answering(endpoint.by_token, "GET", "HEAD")
         self._path = ota_path(shell.settings)
+        self._proxies = Proxies(shell.settings.http.trusted_proxies, shell.settings.http.base_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
+        if path:
+            self._proxies.apply(scope)
         if path == self._path:
             await self._by_headers(scope, receive, send)
         elif path.startswith(ota.PULLED):
@@ -96,6 +100,7 @@ def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
         Route("/deployment/{id}", pages.deployment),
         Route("/deployment/{id}", pages.change_deployment, methods=["POST"]),
         Route("/log", pages.log),
+        Route("/first-steps", first_run_page.show),
         Route("/events", live.stream),
         Route("/blurb", classic.blurb),
         Route("/healthz", health),

@@ -15,6 +15,23 @@ from homie_ota.store.images import ImageFiles
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """What a device has to be told to come here; an empty `host` where nobody knows how devices reach the broker.
+
+    `own` is True for the embedded broker, and only then `username` and `password` are such that devices may use them;
+    else they are empty, or the user alone. `server` is the address of the OTA endpoint for Homie 1.5.
+    """
+
+    host: str = ""
+    port: int = 1883
+    tls: bool = False
+    own: bool = False
+    username: str = ""
+    password: str = field(default="", repr=False)
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerStatus:
     """How the connection to the broker is: `since` is the time of the last change, `refused` counts what caps cut off.
 
@@ -30,6 +47,7 @@ class BrokerStatus:
     refused: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
     welcome: tuple[tuple[str, str], ...] = ()
+    door: Door = Door()
 
 
 @dataclass

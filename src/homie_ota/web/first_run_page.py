@@ -1,0 +1,71 @@
+"""The first run: which steps are done, and the page with the lines for a device.
+
+Rule: the texts are in `first_run`; here its facts are gathered. Pages that would be empty show the next step, too:
+`first.html`, with what `first` gives them as `first`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from homie_ota.model import DeploymentState
+from homie_ota.store import deployments, devices
+from homie_ota.store import firmware as firmwares
+from homie_ota.store.database import Connection
+from homie_ota.web import first_run
+from homie_ota.web.first_run import Facts, Lines, Step
+from homie_ota.web.render import page
+from homie_ota.web.shell import Shell, shell_of
+
+
+class First(NamedTuple):
+    """What `first.html` shows: all steps, and the one to do now (None: an update went through)."""
+
+    facts: Facts
+    steps: list[Step]
+    next: Step | None
+
+    def lines(self, may_flash: bool) -> list[Lines]:
+        """For `config.json` and sketch; the password of our own broker only for those who may flash."""
+        return first_run.lines(self.facts, may_flash=may_flash)
+
+    @property
+    def other_broker(self) -> str:
+        """Lines of homie-ota.toml."""
+        return first_run.other_broker(self.facts)
+
+
+def first(conn: Connection, shell: Shell) -> First:
+    """The steps as they stand; for any page, inside its transaction."""
+    facts = facts_of(conn, shell)
+    return First(facts, first_run.steps(facts), first_run.next_step(facts))
+
+
+def facts_of(conn: Connection, shell: Shell) -> Facts:
+    """What the texts are made of."""
+    broker, settings = shell.broker_status(), shell.settings
+    door = broker.door
+    return Facts(
+        devices=sum(devices.counts(conn).values()),
+        firmware=firmwares.total(conn),
+        updated=len(deployments.find(conn, state=DeploymentState.SUCCEEDED, limit=1)),
+        connected=broker.connected,
+        host=door.host,
+        port=door.port,
+        tls=door.tls,
+        own=door.own,
+        username=door.username,
+        password=door.password,
+        bases=tuple(settings.mqtt.base_topics),
+        server=door.server or f"{settings.http.public_url}{settings.ota.path}",
+    )
+
+
+async def show(request: Request) -> Response:
+    """`GET /first-steps`: always reachable, not only while there is nothing."""
+    shell = shell_of(request)
+    told = await shell.database.read(lambda conn: first(conn, shell))
+    return page(request, "first_run.html", first=told)
