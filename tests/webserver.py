@@ -22,7 +22,7 @@ from homie_ota.config import Settings
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.versions import version_key
-from homie_ota.store import accounts, deployments, memberships
+from homie_ota.store import accounts, attempts, deployments, memberships
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.tables import device, device_address, metadata, reading
@@ -120,6 +120,7 @@ class WebServer:
                 assert found is not None
                 moved = deployments.advance(connection, found, event, now=time.time(), reason=reason)
                 assert moved is not None, f"{event} means nothing in {found.state}"
+                attempts.follow(connection, moved, time.time())
 
         self.database.write_now(write)
 

@@ -20,6 +20,7 @@ from homie_ota.rollout import strategy
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import NOT_BACK, Reason
 from homie_ota.store import acting, deployments, filling, progress, rollouts
+from homie_ota.store.tables import membership
 from webserver import WebServer
 
 Run = Callable[..., tuple[int, str, str]]
@@ -248,6 +249,22 @@ def test_watching_ends_with_1_where_it_stopped(run: Run, lamps: str, play: Calla
     assert seen[0]["state"] == "running"
     assert seen[-1]["state"] == "paused"
     assert "harm" in seen[-1]["reason"]
+
+
+def test_watching_does_not_last_until_late_joiners_have_come(
+    server: WebServer, run: Run, lamps: str, play: Callable[..., None]
+) -> None:
+    play()
+    run("rollout", "create", QUERY, "--to", TO, "--waves", "1,rest", "--soak", "0")
+
+    def one_is_away(conn: Any) -> None:
+        conn.execute(membership.update().where(membership.c.device_pk == 5).values(outcome="absent", wave=2))
+
+    server.database.write_now(one_is_away)
+    status, out, _ = run("rollout", "start", "1", "--watch")
+    assert status == 0
+    assert told(out)[-1] == "1 absent device follows when it comes, as late joiners."
+    assert "rollout 1 is running" in told(out)[-2]
 
 
 def test_a_revert_of_nothing_is_refused(run: Run, lamps: str) -> None:

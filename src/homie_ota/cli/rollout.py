@@ -13,12 +13,10 @@ from collections.abc import Callable, Sequence
 from homie_ota.cli import rollout_show, show
 from homie_ota.cli.firmware import choose
 from homie_ota.cli.rollout_arguments import order
-from homie_ota.client import Api, Json
+from homie_ota.client import Api, Json, watching
 from homie_ota.errors import WrongUse
 
 FAILED, REFUSED = 1, 4
-BAD = ("harmful", "unharmed", "stranded")
-"""Outcomes of devices with which the whole has not succeeded."""
 
 
 def rollout(arguments: Namespace) -> int:
@@ -104,7 +102,7 @@ def _steer(api: Api, arguments: Namespace) -> int:
 
 
 def watch(api: Api, number: int, *, as_json: bool) -> int:
-    """Tell what happens until it ends or stops; the exit status of the whole."""
+    """Tell what happens until its waves have ended or it stops; the exit status of the whole."""
     told, gates = 0, dict[int, str]()
     last: Json = {}
     for last in api.follow_rollout(number):
@@ -116,8 +114,9 @@ def watch(api: Api, number: int, *, as_json: bool) -> int:
         sys.stdout.flush()
     if not as_json:
         show.line(rollout_show.made(last))
-    bad = any(last["counts"].get(outcome) for outcome in BAD)
-    return FAILED if bad or last["state"] != "finished" else 0
+    if not as_json and (follow := watching.to_follow(last)):
+        show.line(follow)
+    return 0 if watching.went_well(last) else FAILED
 
 
 _ACTIONS: dict[str, Callable[[Api, Namespace], int]] = {

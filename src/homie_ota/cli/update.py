@@ -16,7 +16,7 @@ from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import choose, hashes
 from homie_ota.cli.plan import is_several, judge, query_of
 from homie_ota.cli.rollout_arguments import all_at_once
-from homie_ota.client import Api, Json
+from homie_ota.client import Api, Json, watching
 from homie_ota.errors import NotEligible, NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState
 
@@ -153,25 +153,27 @@ def _started(api: Api, wanted: Sequence[_Asked], skipped: Sequence[Json], argume
 
 def _watch(api: Api, made: dict[str, Json], as_json: bool) -> bool:
     """Tell every change until all have ended; True when one did not succeed."""
-    names = {deployment["id"]: id_.rpartition("~")[2] for id_, deployment in made.items()}
-    told: dict[int, int] = dict.fromkeys(names, 0)
-    states: dict[int, str] = {}
-    for deployment in api.follow(names):
-        number = deployment["id"]
-        states[number] = deployment["state"]
+    told: dict[int, int] = {}
+    latest: dict[str, Json] = {}
+    for attempt in api.follow(each["id"] for each in made.values()):
+        number, latest[attempt["device"]] = attempt["id"], attempt
         if as_json:
-            show.as_json_line(deployment)
+            show.as_json_line(attempt)
         else:
-            told[number] = _tell(names[number], deployment, told[number])
-    return any(state != DeploymentState.SUCCEEDED for state in states.values())
+            told[number] = _tell(attempt["device"].rpartition("~")[2], attempt, told.get(number, 0))
+    for attempt in latest.values():
+        if not as_json and (ending := watching.ending(attempt)):
+            show.line(ending)
+    return not all(watching.has_succeeded(attempt) for attempt in latest.values())
 
 
 def _tell(name: str, deployment: Json, told: int) -> int:
     """A line for each move after the first `told`, also for those between two looks; how many there are by now."""
     moves = [each for each in deployment.get("events") or () if each.get("data", {}).get("state")]
+    attempt = f"attempt {deployment['attempt']} " if deployment.get("attempt", 1) > 1 else ""
     for move in moves[told:]:
         reason = f": {move['data']['reason']}" if move["data"].get("reason") else ""
-        show.line(f"{show.clock(move.get('at'))}  {name}  {move['data']['state']}{reason}")
+        show.line(f"{show.clock(move.get('at'))}  {name}  {attempt}{move['data']['state']}{reason}")
     sys.stdout.flush()
     done = show.percent(deployment.get("bytes_done"), deployment.get("bytes_total"))
     if deployment["state"] == DeploymentState.TRANSFERRING and done and sys.stderr.isatty():

@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from homie_ota.client import watching
 from homie_ota.client.calls import API, Json, query, segment
 from homie_ota.client.connection import Connection
 from homie_ota.client.form import Form, Progress
 from homie_ota.client.rollouts import RolloutCalls
 from homie_ota.errors import Unreachable, WrongUse
-from homie_ota.model import ENDED
 
 __all__ = ["API", "DEFAULT_SERVER", "Api", "Json"]
 
@@ -169,7 +169,8 @@ class Api(RolloutCalls):
         return self._send("POST", "/leftovers/clear", {"topic": topic})
 
     def follow(self, numbers: Iterable[int], *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
-        """Each of these deployments when it is seen first and whenever it changed, until all have ended.
+        """Each of these deployments, and the attempts that follow a failed one, when it is seen first and whenever it
+        changed, until all have ended for good.
 
         A server that is away for less than `patience` seconds, because it restarts, is waited for.
         """
@@ -179,13 +180,20 @@ class Api(RolloutCalls):
             for number in list(open_):
                 now = self._patiently(number, every, patience)
                 news = (now["state"], now.get("bytes_done"), now.get("reason"))
-                if news != seen[number]:
+                if news != seen.get(number):
                     seen[number] = news
                     yield now
-                if now["state"] in ENDED:
+                if watching.is_over(now):
                     open_.remove(number)
+                    open_ += self._following(now)
             if open_:
                 time.sleep(every)
+
+    def _following(self, ended: Json) -> list[int]:
+        if not watching.goes_on(ended):
+            return []
+        found = watching.next_of(ended, self.deployments(device=ended["device"]))
+        return [] if found is None else [found]
 
     def _patiently(self, number: int, every: float, patience: float) -> Json:
         until = time.monotonic() + patience

@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from homie_ota.client import watching
 from homie_ota.client.calls import Calls, Json, query, segment
 from homie_ota.errors import Unreachable
 
 PAGE = 200
-ENDED = frozenset({"finished", "aborted"})
-"""States after which nothing changes any more."""
-
-STOPPED = ENDED | {"paused", "draft"}
-"""States in which nothing goes on by itself."""
 
 
 class RolloutCalls(Calls):
@@ -50,7 +46,7 @@ class RolloutCalls(Calls):
         return self._send("POST", f"/rollouts/{number}/{how}", {"reason": reason})
 
     def follow_rollout(self, number: int, *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
-        """A rollout now and whenever something happened, until nothing goes on by itself.
+        """A rollout now and whenever something happened, until nothing that one would wait for is to come.
 
         A server that is away for less than `patience` seconds, because it restarts, is waited for.
         """
@@ -69,7 +65,7 @@ class RolloutCalls(Calls):
             if news != seen:
                 seen = news
                 yield now
-            if now["state"] in STOPPED:
+            if watching.is_settled(now):
                 return
             time.sleep(every)
 

@@ -107,3 +107,4 @@ class Deployment:
     before: dict[str, object] = field(default_factory=dict)
     after: dict[str, object] = field(default_factory=dict)
     soak: dict[str, object] = field(default_factory=dict)
+    followed: str = ""  # what was decided after its failure: one of rollout.attempts.Followed; empty: not yet

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from homie_ota.model import Address, Deployment
+from homie_ota.model import Address, Deployment, DeploymentState
 from homie_ota.rollout.why import Why as Answer
 
 
@@ -170,6 +170,9 @@ class DeploymentShape(_Shape):
         description="verified, booted (health unknown), unharmed, harmful, absent, withdrawn"
     )
     purpose: str = Field(description="update, revert, bench or outside")
+    followed: str | None = Field(
+        description="what follows its failure: retry, cure, cured, quarantine, nothing; null: not decided yet"
+    )
     rollout: int | None
     wave: int | None
     before: dict[str, Any] | None = Field(
@@ -255,6 +258,7 @@ def deployment(
         updated_at=moment(attempt.state_since),
         override=attempt.override or None,
         outcome=attempt.outcome or None,
+        followed=(attempt.followed or None) if attempt.state is DeploymentState.FAILED else None,
         rollout=attempt.rollout_id,
         before=None if events is None else _shown(attempt.before),
         after=None if events is None else _shown(attempt.after),

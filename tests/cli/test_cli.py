@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,42 +52,6 @@ BELOW = {
     "rollout": ("list", "show", "preview", "create", "start", "pause", "resume", "abort", "revert"),
 }
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    started = WebServer(tmp_path_factory.mktemp("server"))
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def server(running: WebServer) -> WebServer:
-    running.clear()
-    return running
-
-
-@pytest.fixture
-def run(server: WebServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command against the server of this test: exit status, standard output, standard error."""
-    monkeypatch.setenv("HOMIE_OTA_SERVER", server.url)
-    monkeypatch.setenv("HOMIE_OTA_TOKEN", server.token)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    return lambda *argv: (main(argv), *capsys.readouterr())
-
-
-@pytest.fixture
-def upload(run: Run, tmp_path: Path) -> Callable[..., str]:
-    """Store an image; its SHA-256."""
-
-    def upload(name: str = "lamp", version: str = "2.0.0", seed: int = 0) -> str:
-        path = tmp_path / f"{name}-{seed}.bin"
-        path.write_bytes(make_image(name, version, size=50_000 + 4096 * seed))
-        status, out, err = run("upload", str(path), "--json")
-        assert (status, err) == (0, "")
-        return str(json.loads(out)["sha256"])
-
-    return upload
 
 
 def told(text: str) -> list[str]:
@@ -397,14 +361,14 @@ Play = Callable[..., None]
 
 @pytest.fixture
 def play(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Move deployment 1 on whenever the command waits before it looks again."""
+    """Move the latest deployment on whenever the command waits before it looks again."""
 
     def play(*moves: tuple[Event, ...], reason: Reason | None = None) -> None:
         script = iter(moves)
 
         def sleep(_: float) -> None:
             for event in next(script):
-                server.move(1, event, reason=reason)
+                server.move(max(server.states()), event, reason=reason)
 
         monkeypatch.setattr(client, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
 
@@ -437,11 +401,35 @@ def test_a_failure_is_told_with_its_reason_and_exits_1(run: Run, lamps: str, pla
     assert seen[-1]["reason"] == "The device has no room for it."
 
 
+def test_an_attempt_that_broke_off_is_no_end_while_another_one_waits(
+    run: Run, lamps: str, play: Play
+) -> None:
+    broken = Reason("transfer-broken", "The Wi-Fi was gone.", False)
+    fails = (Event.OFFER, Event.ACCEPT, Event.BREAK)
+    play(fails, (Event.OFFER,), (Event.CONFIRM, Event.HEAL), reason=broken)
+    status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
+    assert status == 0
+    assert [line.split("  ")[-1].partition(":")[0] for line in told(out)] == [
+        "queued", "offered", "transferring", "failed", "attempt 2 queued", "attempt 2 offered", "attempt 2 verifying",
+        "attempt 2 succeeded",
+    ]  # fmt: skip
+
+
+def test_a_budget_that_is_used_up_is_the_end_and_says_so(run: Run, lamps: str, play: Play) -> None:
+    fails = (Event.OFFER, Event.ACCEPT, Event.BREAK)
+    play(fails, fails, fails, reason=Reason("transfer-broken", "The Wi-Fi was gone.", False))
+    status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
+    assert status == 1
+    assert "attempt 3 failed: The Wi-Fi was gone." in told(out)[-2]
+    assert "homie-ota release lamp-1" in told(out)[-1]
+
+
 def test_the_reason_of_a_failure_is_in_its_line(run: Run, lamps: str, play: Play) -> None:
     play((Event.OFFER,), (Event.REFUSE,), reason=Reason("no-space", "No room\x1b[2J.", False))
     status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
     assert status == 1
-    assert told(out)[-1].endswith("lamp-1  failed: No room [2J.")
+    assert told(out)[-2].endswith("lamp-1  failed: No room [2J.")
+    assert told(out)[-1] == "Nothing more is tried by itself."
 
 
 @pytest.mark.parametrize("targets", [["plug"], ["id:plug"]])
@@ -720,7 +708,7 @@ def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documents_tell_every_option(run: Run, command: str) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "commands.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
     words = [[command], *([command, action] for action in BELOW.get(command, ()))]
     help_ = "".join(run(*each, "--help")[1] for each in words)
     options = set(re.findall(r"--[a-z][a-z-]+", help_)) - {"--help"}
