@@ -21,10 +21,13 @@ KEPT = 16
 
 
 class Ran(NamedTuple):
-    """From `at` on the device ran this; `key` is the MD5, or name and version where there is none."""
+    """From `at` on the device ran this; `key` is the MD5 (`name@version` where there is none), `before` what it was."""
 
     at: float
     key: str
+    name: str = ""
+    version: str = ""
+    before: str = ""
 
 
 def note(connection: Connection, heard: Mapping[int, Sequence[News]]) -> list[int]:
@@ -66,4 +69,7 @@ def of(connection: Connection, device_pk: int) -> list[Ran]:
     """What a device ran, oldest first."""
     mine = (event.c.device_pk == device_pk) & (event.c.kind == KIND)
     query = sa.select(event.c.at, event.c.data).where(mine).order_by(event.c.seq)
-    return [Ran(at, str(data.get("key", ""))) for at, data in connection.execute(query)]
+    return [
+        Ran(at, *(str(data.get(word, "")) for word in ("key", "name", "version", "from")))
+        for at, data in connection.execute(query)
+    ]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from homie_ota import __version__
 from homie_ota.errors import HomieOtaError, WrongUse
-from homie_ota.web.api import cases, docs, firmware, fits, marks, queue, rollouts, routes
+from homie_ota.web.api import cases, docs, firmware, fits, marks, queue, rollouts, routes, series
 from homie_ota.web.failures import fail
 
 
@@ -43,6 +43,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(marks.router)
     app.include_router(queue.router)
     app.include_router(rollouts.router)
+    app.include_router(series.router)
     app.add_api_route("/docs", docs.show, include_in_schema=False)
     for name in ("shell", "login", "listeners"):
         setattr(app.state, name, getattr(web.state, name))
