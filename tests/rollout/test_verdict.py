@@ -133,6 +133,7 @@ def test_what_runs_on_the_air_comes_before_all_else() -> None:
         health=st.sampled_from(["", "same", "worse", "unknown"]),
         tells=st.booleans(),
         newer=st.sampled_from(["", "lamp 2.0"]),
+        wanted=st.just("lamp 3.0"),
         pinned=st.sampled_from(["", "holidays"]),
     )
 )
