@@ -37,7 +37,12 @@ from homie_ota.errors import WrongUse
 
 TOML_FILE, INI_FILE = "homie-ota.toml", "homie-ota.ini"
 ENV_PREFIX = "HOMIE_OTA_"
-_PATHS = {"storage": ("data_dir", "firmware_dir", "database"), "mqtt": ("ca_file",), "log": ("file",)}
+_PATHS = {
+    "http": ("tls_certificate", "tls_key"),
+    "storage": ("data_dir", "firmware_dir", "database"),
+    "mqtt": ("ca_file", "certificate_file", "key_file"),
+    "log": ("file",),
+}
 """Keys that hold paths: in a TOML file they are relative to that file, elsewhere to the working directory."""
 
 

@@ -11,7 +11,16 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from homie_ota.config.values import BasePath, BaseTopics, Bytes, Seconds, SecondsOrNone, Texts, WebAddress
+from homie_ota.config.values import (
+    BasePath,
+    BaseTopics,
+    Bytes,
+    Networks,
+    Seconds,
+    SecondsOrNone,
+    Texts,
+    WebAddress,
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A port to listen on; 0 lets the system choose one."""
@@ -25,7 +34,9 @@ class HttpSettings(_Section):
     """Where the server listens, and how others see it.
 
     `public_url` is what devices are told (found out when empty), `base_path` the prefix of all pages behind a proxy;
-    `allowed_hosts` are host names in requests beside our own addresses.
+    `allowed_hosts` are host names in requests beside our own addresses. `tls_certificate` and `tls_key` are PEM files,
+    both or none. `device_port` is a second port, plain HTTP, where only devices get answers (0: none), for few of them
+    speak TLS. What proxies say in headers (`X-Forwarded-…`, `X-Ingress-Path`) counts only from `trusted_proxies`.
     """
 
     host: str = "0.0.0.0"
@@ -33,18 +44,38 @@ class HttpSettings(_Section):
     public_url: WebAddress = ""
     base_path: BasePath = ""
     allowed_hosts: Texts = ()
+    tls_certificate: str = ""
+    tls_key: str = ""
+    device_port: Port = 0
+    trusted_proxies: Networks = ("127.0.0.1", "::1")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> HttpSettings:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key, both or none of them")
+        if self.device_port and self.device_port == self.port:
+            raise ValueError("a device_port that is not the port of the pages")
+        return self
+
+    @property
+    def tls(self) -> bool:
+        """Whether the pages are served encrypted."""
+        return bool(self.tls_certificate)
 
 
 class MqttSettings(_Section):
     """The broker: `mqtt://host:1883` or `mqtts://…`; an empty `url` means that none is configured.
 
-    A user and password inside the URL are taken out of it, so that `url` can be shown.
+    A user and password inside the URL are taken out of it, so that `url` can be shown. `ca_file` is who vouches for the
+    broker where the system does not know it; `certificate_file` and `key_file` are who we are to it (PEM).
     """
 
     url: str = ""
     username: str = ""
     password: SecretStr = SecretStr("")
     ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
     base_topics: BaseTopics = ("homie/", "devices/")
     client_id: Annotated[str, Field(max_length=64)] = ""
 

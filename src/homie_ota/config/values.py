@@ -5,6 +5,7 @@ Rule: each accepts what a person writes in TOML and in the environment, and says
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import Annotated, Any
@@ -69,6 +70,15 @@ def _base_path(text: str) -> str:
     return "" if path == "/" else path
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError('addresses or networks like ["127.0.0.1", "172.30.32.0/23"]') from None
+    return texts
+
+
 def _web_address(text: str) -> str:
     """The address without a slash at its end; empty stays empty."""
     parts = urlsplit(text)
@@ -81,6 +91,7 @@ Bytes = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 SecondsOrNone = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)]
+Networks = Annotated[Texts, AfterValidator(_networks)]
 BaseTopics = Annotated[Texts, AfterValidator(_topics)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -267,6 +267,7 @@ class Service:
             access_log=False,
             server_header=False,
             date_header=True,
+            proxy_headers=False,  # `web/proxies.py` reads them, for proxies of the settings only
             timeout_graceful_shutdown=3,
         )
         self._server = uvicorn.Server(config)

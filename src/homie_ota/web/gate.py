@@ -22,6 +22,7 @@ from homie_ota.errors import HomieOtaError, NotAllowed
 from homie_ota.web import forms
 from homie_ota.web.login import Login
 from homie_ota.web.people import READING, Person, is_browser, needed
+from homie_ota.web.proxies import ASKED_HOST, INGRESS, prefix_of
 from homie_ota.web.words import clean
 
 HEADERS = {
@@ -76,7 +77,7 @@ class Gate:
         if path == self._ota or path.startswith("/ota/i/"):
             await self._app(scope, receive, send)
             return
-        sender = _with_headers(send)
+        sender = _with_headers(send, framed=scope.get(INGRESS, False))
         request = Request(scope, receive)
         try:
             await self._check(request)
@@ -88,18 +89,20 @@ class Gate:
     def _strip(self, scope: Scope) -> str:
         """The path without the prefix that a proxy may or may not have taken off."""
         path: str = scope["path"]
-        if self._prefix and (path == self._prefix or path.startswith(self._prefix + "/")):
-            path = path[len(self._prefix) :] or "/"
+        prefix = prefix_of(scope, self._prefix)
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            path = path[len(prefix) :] or "/"
             scope["path"], scope["raw_path"] = path, quote(path).encode()
         return path
 
     async def _check(self, request: Request) -> None:
-        if not self._is_our_name(request.headers.get("host", "")):
-            host = clean(request.headers.get("host", ""), 80)
-            raise WrongHost(
-                f"This server is not known as “{host}”. Use its address, or add the name to allowed_hosts in "
-                "[http] of the settings."
-            )
+        # The name that came in, and the one that a proxy says the browser used: a stranger's page could choose either.
+        for host in (request.headers.get("host", ""), request.scope.get(ASKED_HOST, "")):
+            if not self._is_our_name(host):
+                raise WrongHost(
+                    f"This server is not known as “{clean(host, 80)}”. Use its address, or add the name to "
+                    "allowed_hosts in [http] of the settings."
+                )
         changes = request.method not in READING
         if changes and forms.comes_from_a_browser(request) and not forms.is_same_site(request, self._names):
             raise NotAllowed("This request was made by a page of another site, or by a very old browser.")
@@ -129,7 +132,7 @@ class Gate:
     async def _refuse(self, request: Request, error: Exception) -> Response:
         if isinstance(error, Unknown) and is_browser(request) and request.method in READING:
             target = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
-            return RedirectResponse(f"{self._prefix}/login?next={target}", 303)
+            return RedirectResponse(f"{prefix_of(request.scope, self._prefix)}/login?next={target}", 303)
         answer = await self._fail(request, error)
         if isinstance(error, Unknown) and not is_browser(request):
             answer.headers["WWW-Authenticate"] = 'Basic realm="homie-ota", charset="UTF-8"'
@@ -157,11 +160,23 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _with_headers(send: Send) -> Send:
+IN_A_FRAME = {
+    **HEADERS,
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "ancestors 'none'", "ancestors 'self'"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""Behind Home Assistant's ingress, which shows us in a frame of its own page; for the browser both are one site."""
+
+
+def _with_headers(send: Send, *, framed: bool = False) -> Send:
+    told = IN_A_FRAME if framed else HEADERS
+
     async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in told.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
         await send(message)

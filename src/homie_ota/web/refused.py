@@ -12,8 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import BadFirmware, WrongUse
-from homie_ota.web.render import page
-from homie_ota.web.shell import shell_of
+from homie_ota.web.render import link, page
 
 EMPTY_FORM: dict[str, Any] = {"typed": {}, "overridable": False, "untitled": False}
 """What the template of the form needs where nothing was typed."""
@@ -21,7 +20,7 @@ EMPTY_FORM: dict[str, Any] = {"typed": {}, "overridable": False, "untitled": Fal
 
 def upload_address(request: Request) -> str:
     """Where curl sends images."""
-    return str(request.url.replace(path=f"{shell_of(request).settings.http.base_path}/upload", query=""))
+    return str(request.url.replace(path=link(request, "/upload"), query=""))
 
 
 def show(request: Request, error: BadFirmware | WrongUse, typed: Mapping[str, str]) -> Response:

@@ -16,6 +16,7 @@ from homie_ota.web import actions, firmware_actions, firmware_pages
 from homie_ota.web.api import firmware_shapes as shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
 from homie_ota.web.api.shapes import Done
+from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
@@ -86,7 +87,7 @@ async def upload_firmware(request: Request, response: Response) -> shapes.Firmwa
     """
     done = await firmware_actions.upload(request)
     sha256 = done.firmware.sha256
-    response.headers["Location"] = f"{shell_of(request).settings.http.base_path}/api/v1/firmware/{sha256}"
+    response.headers["Location"] = link(request, f"/api/v1/firmware/{sha256}")
     return await shell_of(request).database.read(lambda conn: _details(conn, done.firmware))
 
 

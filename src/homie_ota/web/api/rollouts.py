@@ -19,6 +19,7 @@ from homie_ota.web.api import preview_shapes as previewing
 from homie_ota.web.api import rollout_shapes as shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
 from homie_ota.web.api.plan_shapes import plan_shape
+from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
@@ -30,7 +31,7 @@ async def create(request: Request, body: shapes.RolloutOrder, response: Response
     shell = shell_of(request)
     made = await rollout_actions.create(shell, actions.actor_of(request), shapes.wanted(body))
     number = made.rollout.id
-    response.headers["Location"] = f"{shell.settings.http.base_path}/api/v1/rollouts/{number}"
+    response.headers["Location"] = link(request, f"/api/v1/rollouts/{number}")
     now = shell.clock()
     return await shell.database.read(lambda conn: _detail(conn, number, now))
 

@@ -14,6 +14,7 @@ from homie_ota.store.database import Connection
 from homie_ota.web import actions, live, pages, views
 from homie_ota.web.api import shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
+from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
@@ -97,7 +98,7 @@ async def order(request: Request, body: shapes.Order, response: Response) -> sha
     until = body.until.timestamp() if body.until else None
     actor = actions.actor_of(request)
     made = await actions.order(shell, actor, body.device, body.firmware, body.override, until)
-    response.headers["Location"] = f"{shell.settings.http.base_path}/api/v1/deployments/{made.id}"
+    response.headers["Location"] = link(request, f"/api/v1/deployments/{made.id}")
     return await shell.database.read(lambda conn: _deployment(conn, made.id))
 
 
