@@ -69,6 +69,9 @@ membership = Table(
     Column("since", Float, nullable=False),
     Column("deployment_id", BigInteger, nullable=True),
     Column("revert_id", BigInteger, nullable=True),
+    # Since when a guard, a pin or a leftover keeps it from its image; of an ABSENT one: that this was so when it was
+    # given up (store/holding.py).
+    Column("held_since", Float, nullable=True),
     Index("membership_outcome", "rollout_id", "wave", "outcome"),
     Index("membership_of_device", "device_pk"),
 )
