@@ -19,6 +19,7 @@ from homie_ota.store.tables.fleet import (
 )
 from homie_ota.store.tables.images import firmware, ota_request, ota_token
 from homie_ota.store.tables.people import account, audit, session, token
+from homie_ota.store.tables.removed import removed
 from homie_ota.store.tables.rollouts import membership, rollout, wave
 from homie_ota.store.tables.updates import deployment, event, lease, quarantine, target, transcript
 
@@ -40,6 +41,7 @@ __all__ = [
     "presence",
     "quarantine",
     "reading",
+    "removed",
     "rollout",
     "series",
     "session",
