@@ -17,7 +17,7 @@ from homie_ota.store.images import ImageFiles
 
 NOW = 1_700_000_000.0
 LAMP = make_image("lamp", "1.0.0", "acme", size=600_000)
-PACKED = gzip.compress(LAMP)
+PACKED = gzip.compress(LAMP, mtime=0)
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ async def test_packed_and_unpacked_are_the_same_firmware(database: Database, fil
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (gzip.compress(b"\x7fELF" + bytes(100)), "this is an ELF file"),
-        (gzip.compress(PACKED), "this is a gzip file, which Homie devices refuse"),
-        (gzip.compress(b""), "this is an empty file"),
+        (gzip.compress(b"\x7fELF" + bytes(100), mtime=0), "this is an ELF file"),
+        (gzip.compress(PACKED, mtime=0), "this is a gzip file, which Homie devices refuse"),
+        (gzip.compress(b"", mtime=0), "this is an empty file"),
         (PACKED[: len(PACKED) // 2], "this gzip file is cut off"),
         (PACKED[:100_000] + bytes((PACKED[100_000] ^ 1,)) + PACKED[100_001:], "this gzip file is damaged"),
-        (gzip.compress(bytes(64 << 20)), "unpacks to more than"),
+        (gzip.compress(bytes(64 << 20), mtime=0), "unpacks to more than"),
         (b"\x1f\x8b", "this gzip file is cut off"),
     ],
 )
@@ -80,7 +80,9 @@ async def test_what_is_wrong_with_a_gzip_file_or_in_it_is_said_and_leaves_nothin
 
 
 async def test_a_gzip_bomb_never_takes_more_of_the_disk_than_an_upload_may(files: ImageFiles) -> None:
-    received = await files.receive(pieces(gzip.compress(bytes(64 << 20))), filename="x.gz", max_size=1 << 20)
+    received = await files.receive(
+        pieces(gzip.compress(bytes(64 << 20), mtime=0)), filename="x.gz", max_size=1 << 20
+    )
     assert received.path.stat().st_size <= 1 << 20
     await files.discard(received)
 

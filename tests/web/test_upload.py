@@ -85,7 +85,7 @@ def test_name_and_version_are_typed_in_where_the_image_does_not_tell_them(world:
 
 BAD = [
     ("empty.bin", b"", "empty"),
-    ("x.bin.gz", gzip.compress(b"\x7fELF" + bytes(100)), "ELF"),
+    ("x.bin.gz", gzip.compress(b"\x7fELF" + bytes(100), mtime=0), "ELF"),
     ("x.elf", b"\x7fELF" + bytes(100), "ELF"),
     ("x.zip", b"PK\x03\x04" + bytes(100), "zip"),
     ("x.html", b"<!DOCTYPE html><html>", "HTML"),
@@ -111,7 +111,7 @@ def test_what_is_no_image_is_refused_with_one_sentence(
 
 def test_a_packed_image_is_stored_unpacked(world: World) -> None:
     client = world.client(headers=CURL)
-    packed = {"upload": ("lamp.bin.gz", gzip.compress(IMAGE))}
+    packed = {"upload": ("lamp.bin.gz", gzip.compress(IMAGE, mtime=0))}
     assert client.post("/upload", files=packed).status_code == 200
     assert (world.images.directory / "lamp-2.0.0.bin").read_bytes() == IMAGE
 
