@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -100,7 +99,11 @@ class Connection:
         try:
             async with asyncio.timeout(patience):
                 await client.connect(
-                    broker.host, broker.port, ssl=_context(broker), keepalive=keepalive, version=MQTTv311
+                    broker.host,
+                    broker.port,
+                    ssl=broker.context() or False,
+                    keepalive=keepalive,
+                    version=MQTTv311,
                 )
         except TimeoutError:
             connection.abort()
@@ -190,7 +193,3 @@ def _unpacked(on_message: OnMessage) -> Callable[..., None]:
             on_message(topic, payload, qos, bool(properties["retain"]))
 
     return call
-
-
-def _context(broker: Broker) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=broker.ca_file or None) if broker.tls else False

@@ -71,7 +71,8 @@ async def _until_signalled(service: Service) -> int:
 def say_hello(service: Service) -> None:
     """Print what a person needs after the start: where the pages are, the broker, the first password."""
     host, port = service.address
-    lines = [f"homie-ota: http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    lines = [f"homie-ota: {service.ports.scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}/"]
     lines.append(f"devices fetch firmware from {service.public_url}{service.settings.ota.path}")
     if service.broker is not None:
         own = service.broker
@@ -82,6 +83,6 @@ def say_hello(service: Service) -> None:
         lines.append(f"first login: user admin, password {service.first_password}")
         where = service.settings.data_dir.resolve()
         lines.append(f"(shown only now; a new one: homie-ota user reset admin --data {where})")
-    lines += service.settings.notes
+    lines += service.ports.notes + service.settings.notes
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -43,8 +43,18 @@ async def choose_broker(settings: Settings, embedded: str | None) -> tuple[Broke
     """The broker of the settings; else one that answers on this machine; else our own, which is started."""
     mqtt = settings.mqtt
     if mqtt.url and not embedded:
-        password = mqtt.password.get_secret_value()
-        return Broker(mqtt.host, mqtt.port, mqtt.username, password, mqtt.tls, mqtt.ca_file), None
+        given = Broker(
+            mqtt.host,
+            mqtt.port,
+            mqtt.username,
+            mqtt.password.get_secret_value(),
+            mqtt.tls,
+            mqtt.ca_file,
+            mqtt.certificate_file,
+            mqtt.key_file,
+        )
+        given.context()  # a file that is not there is said now, not at each attempt to connect
+        return given, None
     if not embedded and await answers(*DEFAULT_BROKER):
         log.info("No broker is configured; using the one that answers on %s:%d.", *DEFAULT_BROKER)
         return Broker(*DEFAULT_BROKER), None

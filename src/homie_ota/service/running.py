@@ -9,10 +9,9 @@ import asyncio
 import gc
 import logging
 import secrets
-import socket
 import time
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -31,7 +30,9 @@ from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session, scan
 from homie_ota.service.known import known_secrets
-from homie_ota.service.places import choose_broker, listen, own_address
+from homie_ota.service.places import choose_broker, own_address
+from homie_ota.service.ports import Ports
+from homie_ota.service.reaching import Reaching
 from homie_ota.service.terms import hand_over
 from homie_ota.store import accounts, adoption, retention
 from homie_ota.store.database import Database
@@ -61,14 +62,13 @@ class Service:
         self.session: Session | None = None
         self.first_password: str | None = None
         self._tasks: list[asyncio.Task[Any]] = []
-        self._server: uvicorn.Server | None = None
+        self._ports: Ports | None = None
         self._gaps: asyncio.Task[None] | None = None
         self._link_since = time.time()
 
     async def start(self) -> None:
         """Start everything; raises WrongUse or Unreachable with a sentence when something cannot."""
-        sock = listen(self.settings.http.host, self.settings.http.port)
-        self.address = sock.getsockname()[:2]
+        ports = self._ports = Ports(self.settings)
         await self._open_store()
         self.session = await self._session()
         dispatch = self._dispatch()
@@ -79,12 +79,14 @@ class Service:
                 ("mqtt", self.session.run),
                 ("ingest", self.ingest.run),
                 ("dispatch", dispatch.run),
+                *((("certificate", ports.certificate.run),) if ports.certificate else ()),
                 ("rollouts", rollouts.run),
                 ("leftovers", self._leftovers(dispatch).run),
                 ("gaps", self._watch_drops),
             )
         ]
-        await self._serve(sock)
+        app = web.build(self._shell())
+        self._tasks += await ports.open(app, web.for_devices(app))
 
     async def _open_store(self) -> None:
         await asyncio.to_thread(self.database.migrate)
@@ -196,14 +198,24 @@ class Service:
             Sender(self.session.deliver, self._is_open),
             partial(scan, self.session.broker),
             self.settings.mqtt.base_topics,
+    @property
+    def ports(self) -> Ports:
+        """Where it listens; only after `start` began."""
+        assert self._ports is not None
+        return self._ports
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the pages."""
+        return self.ports.address
+
             may=dispatch.leads,
         )
 
     @property
     def public_url(self) -> str:
         """What devices are told; from the settings, else this machine's own address."""
-        host, port = self.address
-        return self.settings.http.public_url or f"http://{own_address(host)}:{port}"
+        return self.ports.public_url
 
     def status(self) -> web.BrokerStatus:
         """How the broker is, for pages and `/healthz`."""
@@ -243,14 +255,9 @@ class Service:
                 said[2:2] = [("user", self.broker.username), ("password", self.broker.password)]
         return tuple(said)
 
-    async def forget(self, pk: int) -> int:
-        """Clear a device's retained topics on the broker, then its rows; returns how many topics were cleared."""
-        if self.session is None:
-            raise Unreachable("There is no connection to the broker.")
-        return await self.ingest.forget(self.session, pk)
-
-    async def _serve(self, sock: socket.socket) -> None:
-        shell = web.Shell(
+    def _shell(self) -> web.Shell:
+        reaching = Reaching(self.ingest, lambda: self.session)
+        return web.Shell(
             settings=self.settings,
             database=self.database,
             images=self.images,
@@ -270,18 +277,12 @@ class Service:
             proxy_headers=False,  # `web/proxies.py` reads them, for proxies of the settings only
             timeout_graceful_shutdown=3,
         )
-        self._server = uvicorn.Server(config)
-        # Its own signal handling would end the process before the other rooms could stop.
-        self._server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
-        self._tasks.append(asyncio.create_task(self._server.serve(sockets=[sock]), name="web"))
-        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
         """End everything, the web first; what is queued for the database is still written."""
         self.bus.say("stop")  # open pages end their streams
-        if self._server is not None:
-            self._server.should_exit = True
+        if self._ports is not None:
+            self._ports.close()
         tasks = [*self._tasks, *([self._gaps] if self._gaps else [])]
         web_tasks = [task for task in tasks if task.get_name() == "web"]
         await asyncio.wait(web_tasks, timeout=5) if web_tasks else None
@@ -291,11 +292,3 @@ class Service:
         if self.broker is not None:
             await self.broker.stop()
         await asyncio.to_thread(self.database.close)
-
-
-class _no_signals:  # noqa: N801 - stands in for a context manager method
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, *_: object) -> None:
-        return

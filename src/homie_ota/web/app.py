@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -76,6 +76,20 @@ def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
         Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
         Route("/", pages.inventory),
         Route("/device/{id:path}", pages.device),
+def for_devices(site: Starlette) -> ASGIApp:
+    """The application of a port that is for devices alone: what they ask for, and nothing else at all."""
+    path = ota_path(site.state.shell.settings)
+    nothing = PlainTextResponse("This port is for devices that look for an update.\n", 404)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (scope["path"] == path or scope["path"].startswith(ota.PULLED)):
+            await site(scope, receive, send)
+        elif scope["type"] == "http":
+            await nothing(scope, receive, send)
+
+    return answer
+
+
         Route("/device/{id:path}", pages.change_device, methods=["POST"]),
         Route("/device/{id:path}", classic.delete_device, methods=["DELETE"]),
         Route("/firmware", firmware_pages.listing),
