@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,12 +15,21 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
 from homie_ota.store import devices
-from homie_ota.web import classic, entrance, firmware_pages, first_run_page, live, ota, pages, rollout_pages
+from homie_ota.web import (
+    assets,
+    classic,
+    entrance,
+    firmware_pages,
+    first_run_page,
+    live,
+    ota,
+    pages,
+    rollout_pages,
+)
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
@@ -29,8 +37,6 @@ from homie_ota.web.proxies import Proxies
 from homie_ota.web.shell import BrokerStatus, Shell, shell_of
 
 __all__ = ["BrokerStatus", "Shell", "build"]
-
-STATIC = Path(__file__).with_name("static")
 
 
 def build(shell: Shell) -> Starlette:
@@ -44,6 +50,7 @@ def build(shell: Shell) -> Starlette:
     )
     app.router.redirect_slashes = False  # its redirect names the host of the request, whoever wrote that
     app.state.shell, app.state.login, app.state.listeners = shell, login, set()
+    app.state.hub = live.Hub(shell)
     return app
 
 
@@ -69,13 +76,6 @@ class Site(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
-    """Every address of this server."""
-    return [
-        Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
-        Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
-        Route("/", pages.inventory),
-        Route("/device/{id:path}", pages.device),
 def for_devices(site: Starlette) -> ASGIApp:
     """The application of a port that is for devices alone: what they ask for, and nothing else at all."""
     path = ota_path(site.state.shell.settings)
@@ -90,6 +90,13 @@ def for_devices(site: Starlette) -> ASGIApp:
     return answer
 
 
+def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
+    """Every address of this server."""
+    return [
+        Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
+        Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
+        Route("/", pages.inventory),
+        Route("/device/{id:path}", pages.device),
         Route("/device/{id:path}", pages.change_device, methods=["POST"]),
         Route("/device/{id:path}", classic.delete_device, methods=["DELETE"]),
         Route("/firmware", firmware_pages.listing),
@@ -116,6 +123,7 @@ def for_devices(site: Starlette) -> ASGIApp:
         Route("/log", pages.log),
         Route("/first-steps", first_run_page.show),
         Route("/events", live.stream),
+        Route("/live/{name}/{key:path}", live.watch),
         Route("/blurb", classic.blurb),
         Route("/healthz", health),
         Route("/login", entrance.show_login),
@@ -124,7 +132,7 @@ def for_devices(site: Starlette) -> ASGIApp:
         Route("/account", entrance.show_account),
         Route("/account", entrance.change_account, methods=["POST"]),
         Mount("/api/v1", _Api()),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Route("/static/{path:path}", assets.serve),
     ]
 
 

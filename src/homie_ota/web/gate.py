@@ -130,7 +130,8 @@ class Gate:
         return _is_address(name) or "." not in name or name.endswith(NEAR_NAMES)
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
-        if isinstance(error, Unknown) and is_browser(request) and request.method in READING:
+        is_stream = request.url.path.startswith("/live/")  # a script asks for it: a page to log in is no answer
+        if isinstance(error, Unknown) and is_browser(request) and request.method in READING and not is_stream:
             target = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
             return RedirectResponse(f"{prefix_of(request.scope, self._prefix)}/login?next={target}", 303)
         answer = await self._fail(request, error)

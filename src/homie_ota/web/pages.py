@@ -19,6 +19,7 @@ from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
 from homie_ota.web import actions, views
 from homie_ota.web.classic import form
+from homie_ota.web.live import Asked, LivePage, live_page
 from homie_ota.web.render import page, see
 from homie_ota.web.shell import shell_of
 
@@ -181,16 +182,18 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and len(text) < 16 else None
 
 
+def _read_log(conn: Connection, asked: Asked) -> dict[str, Any]:
+    rows = events.recent(conn, limit=2 * A_PAGE, before=_number(asked.query.get("before")))
+    return {
+        "events": views.log_events(conn, rows),
+        "older": rows[-1]["seq"] if len(rows) == 2 * A_PAGE else None,
+        "audit": audit.recent(conn, limit=A_PAGE),
+    }
+
+
+LOG = LivePage("log", "log.html", _read_log, parts=("log", "audit"))
+
+
 async def log(request: Request) -> Response:
     """`GET /log`: what happened, and who did what."""
-    shell, before = shell_of(request), _number(request.query_params.get("before"))
-
-    def read(conn: Connection) -> dict[str, Any]:
-        rows = events.recent(conn, limit=2 * A_PAGE, before=before)
-        return {
-            "events": views.log_events(conn, rows),
-            "older": rows[-1]["seq"] if len(rows) == 2 * A_PAGE else None,
-            "audit": audit.recent(conn, limit=A_PAGE),
-        }
-
-    return page(request, "log.html", **await shell.database.read(read))
+    return await live_page(request, LOG)

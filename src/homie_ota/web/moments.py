@@ -1,0 +1,49 @@
+"""Times on pages: an age, a clock, a countdown, each an element that the browser keeps right by itself.
+
+Rule: the element holds the moment, in UTC; its text is what a page without scripts says. In a part that is sent to a
+live page the text is left out, so that a part does not change merely because time passes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+from homie_ota.web import words
+
+
+def _element(at: float, kind: str, text: str, value: str = "") -> Markup:
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" data-{}="{}">{}</time>').format(stamp, kind, value, text)
+
+
+class Moments:
+    """Times as one page says them; `now` is None in a part for live pages."""
+
+    def __init__(self, now: float | None) -> None:
+        self._now = now
+
+    def age(self, at: float | None) -> Markup:
+        """How long ago, `5 min`; empty where it is not known."""
+        if not at:
+            return Markup()
+        return _element(at, "age", "" if self._now is None else words.age(at, self._now))
+
+    def clock(self, at: float | None, form: str = "") -> Markup:
+        """The time of day and date where the reader is; `form` is `time` (without date), `day`, or empty (both)."""
+        if not at:
+            return Markup()
+        return _element(at, "clock", "" if self._now is None else _utc(at, form), form)
+
+    def countdown(self, at: float | None) -> Markup:
+        """How long until then, `12 s`; `now` when it has come."""
+        if not at:
+            return Markup()
+        text = "" if self._now is None else "now" if at <= self._now else words.duration(at - self._now)
+        return _element(at, "countdown", text)
+
+
+def _utc(at: float, form: str) -> str:
+    day, _, time = words.moment(at).partition(" ")
+    return {"time": f"{time} UTC", "day": day}.get(form, f"{day} {time} UTC")
