@@ -30,7 +30,7 @@ class Group(NamedTuple):
     """Some topics that belong together, for people: `$fw`, `$stats`, or a node; and how many they are."""
 
     name: str
-    count: int
+    number: int
 
 
 def ordered(address: Address, homie: str, topics: Iterable[str]) -> list[str]:

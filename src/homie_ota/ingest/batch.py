@@ -44,10 +44,11 @@ class Identity:
         self._saved: set[Address] = set()
         self._next = 1
 
-    def start(self, addresses: dict[Address, int], stored: Iterable[devices.Stored]) -> None:
-        """Take over what the rows say."""
+    def start(self, addresses: dict[Address, int], stored: Iterable[devices.Stored], taken: int = 0) -> None:
+        """Take over what the rows say; no new device gets a `pk` up to `taken`, which deleted ones may need again."""
         self._rows, self._saved = dict(addresses), set(addresses)
         self._next = max([each.row["pk"] for each in stored] + list(addresses.values()), default=0) + 1
+        self._next = max(self._next, taken + 1)
 
     def is_new(self, address: Address) -> bool:
         """True once for each address that has no row yet."""
@@ -70,6 +71,19 @@ class Identity:
             self._saved.discard(address)
         self.current.pop(pk, None)
         return gone
+
+    def put_back(self, pk: int, known: KnownDevice, addresses: Iterable[Address]) -> int | None:
+        """A device has its old row again; the row that was made for it meanwhile, None when there was none."""
+        young = known.pk if known.pk != pk else None
+        for address in addresses:
+            self._rows[address] = pk
+            self._saved.add(address)
+            self._young.pop(address, None)
+        if young is not None:
+            self.current.pop(young, None)
+        known.pk = pk
+        self.current[pk] = known
+        return young
 
     async def find(self, database: Database, dirty: list[KnownDevice], now: float) -> list[Link]:
         """Give every device of `dirty` its `pk`; the links are addresses that turned out to be older devices."""

@@ -1,7 +1,7 @@
 """A short look at what a broker keeps on some filters, on a connection of its own.
 
-Rule: bytes are counted and not kept; what is not retained is somebody's live message, and ends the look, so that no
-image is taken in behind a device's back and nothing waits behind this one.
+Rule: bytes are counted, and only the first of each payload kept; what is not retained is somebody's live message, and
+ends the look, so that no image is taken in behind a device's back and nothing waits behind this one.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Kept(NamedTuple):
 
 
 class _Ear:
-    def __init__(self, marker: str) -> None:
+    def __init__(self, marker: str, head: int) -> None:
         self.kept: dict[str, Kept] = {}
         self.bytes = self.heard = 0
-        self.marker = marker
+        self.marker, self.head = marker, head
         self.is_through, self.disturbed = asyncio.Event(), asyncio.Event()
 
     def hear(self, topic: str, payload: bytes, _qos: int, retain: bool) -> None:
@@ -44,19 +44,26 @@ class _Ear:
             self.is_through.set()
         elif retain:
             self.bytes += len(payload)
-            self.kept[topic] = Kept(topic, len(payload), bytes(payload[:HEAD]))
+            self.kept[topic] = Kept(topic, len(payload), bytes(payload[: self.head]))
         else:
             self.disturbed.set()
 
 
 async def scan(
-    broker: Broker, filters: Sequence[str], *, patience: float = 20.0, most: int = 256 << 20
+    broker: Broker,
+    filters: Sequence[str],
+    *,
+    head: int = HEAD,
+    patience: float = 20.0,
+    most: int = 256 << 20,
 ) -> list[Kept] | None:
     """What the broker keeps on these filters; None when it was disturbed, or not through in time or `most` bytes.
 
+    Of each payload the first `head` bytes are kept.
+
     Raises Unreachable when there is no connection.
     """
-    ear = _Ear(f"homie-ota/marker/{secrets.token_hex(6)}")
+    ear = _Ear(f"homie-ota/marker/{secrets.token_hex(6)}", head)
     client_id = f"homie-ota-look-{secrets.token_hex(4)}"
     connection = await Connection.open(broker, client_id=client_id, on_message=ear.hear)
     try:

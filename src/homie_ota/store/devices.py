@@ -26,12 +26,17 @@ class Stored(NamedTuple):
     readings: list[tuple[str, str, str, float]]
 
 
-def load(connection: Connection) -> list[Stored]:
-    """Every device with its readings, for the fleet in memory at start."""
-    stored = {row["pk"]: Stored(dict(row), []) for row in connection.execute(sa.select(device)).mappings()}
-    columns = (reading.c.device_pk, reading.c.node, reading.c.prop, reading.c.value, reading.c.at)
-    for pk, node, prop, value, at in connection.execute(sa.select(*columns)):
-        stored[pk].readings.append((node, prop, value, at))
+def load(connection: Connection, pk: int | None = None) -> list[Stored]:
+    """Every device with its readings, for the fleet in memory at start; or one of them."""
+    rows, columns = (
+        sa.select(device),
+        sa.select(reading.c.device_pk, reading.c.node, reading.c.prop, reading.c.value, reading.c.at),
+    )
+    if pk is not None:
+        rows, columns = rows.where(device.c.pk == pk), columns.where(reading.c.device_pk == pk)
+    stored = {row["pk"]: Stored(dict(row), []) for row in connection.execute(rows).mappings()}
+    for of, node, prop, value, at in connection.execute(columns):
+        stored[of].readings.append((node, prop, value, at))
     return list(stored.values())
 
 

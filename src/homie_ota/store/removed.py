@@ -138,7 +138,7 @@ def put_back(connection: Connection, pk: int, *, by: str, now: float) -> Removed
 
 def _came_back(connection: Connection, pk: int, rows: Rows) -> list[int]:
     """Devices that were made since at one of its addresses."""
-    found = set()
+    found: set[int] = set()
     for each in rows.get(device_address.name, []):
         same = (device_address.c.base == each["base"]) & (device_address.c.device_id == each["device_id"])
         query = sa.select(device_address.c.device_pk).where(same, device_address.c.device_pk != pk)
@@ -195,6 +195,11 @@ def _find(connection: Connection, where: sa.ColumnElement[bool], now: float) -> 
 def taken(connection: Connection) -> int:
     """The highest `pk` that a copy holds, 0 when there is none: new devices begin behind it."""
     return connection.execute(sa.select(sa.func.max(removed.c.device_pk))).scalar() or 0
+
+
+def tidy(connection: Connection, young: int) -> None:
+    """Take away the row that was made for a device which has its old one again."""
+    connection.execute(device.delete().where(device.c.pk == young))
 
 
 def forget_old(connection: Connection, now: float) -> None:

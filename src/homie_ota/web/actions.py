@@ -13,7 +13,7 @@ from starlette.requests import Request
 from homie_ota.errors import WrongUse
 from homie_ota.esp.image import clean
 from homie_ota.model import Deployment, Firmware
-from homie_ota.store import audit, deployments, devices, orders
+from homie_ota.store import audit, deployments, devices, orders, removed
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web.gate import person_of
@@ -109,9 +109,9 @@ async def delete_device(shell: Shell, actor: Actor, device: str) -> str:
     pk = await shell.database.read(lambda conn: devices.resolve(conn, device))
     cleared = 0
     if shell.forget is not None:
-        cleared = await shell.forget(pk)
+        cleared = await shell.forget(pk, actor.name)
     else:
-        await shell.database.write(lambda conn: devices.remove(conn, pk), urgent=True)
+        await shell.database.write(lambda conn: removed.take(conn, pk, by=actor.name, now=now), urgent=True)
     what = f"{clean(device)}, {cleared} retained topics cleared"
     await shell.database.write(lambda conn: note(conn, actor, now, "deleted a device", what))
     shell.bus.say("device", device_pk=pk)

@@ -10,8 +10,10 @@ from starlette.requests import Request
 
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
+from homie_ota.model import Publish
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
+from homie_ota.store.removed import Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ class BrokerStatus:
 
 @dataclass
 class Shell:
-    """Everything that a route may use. `forget` clears a device's retained topics on the broker and its rows.
+    """Everything that a route may use; what reaches the broker is given by the service, and None where nothing does.
 
-    It is given by the service and returns how many topics it cleared; without it only the rows go.
+    `forget` clears the retained topics of a device (its `pk`, and who wants it) and its rows, and returns how many
+    topics it cleared; `put_back` undoes that; `topics` are those it would clear. `set_property` sends one command.
     """
 
     settings: Settings
@@ -62,7 +65,10 @@ class Shell:
     images: ImageFiles
     bus: Bus
     broker_status: Callable[[], BrokerStatus] = BrokerStatus
-    forget: Callable[[int], Awaitable[int]] | None = None
+    forget: Callable[[int, str], Awaitable[int]] | None = None
+    put_back: Callable[[int, str], Awaitable[Removed]] | None = None
+    topics: Callable[[int], list[str]] | None = None
+    set_property: Callable[[Publish], Awaitable[None]] | None = None
     clock: Callable[[], float] = time.time
 
 
