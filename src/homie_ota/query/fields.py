@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from homie_ota.model import DeploymentState, State, Way
+from homie_ota.model.standing import Need, Standing
 from homie_ota.query.values import ANY, Text, Value
 
 
@@ -53,6 +54,15 @@ FIELDS: dict[str, Field] = {
     "pinned": Field("word", "held back by a person", ("true", "false")),
     "node": Field("text", "id of one of its nodes"),
     "type": Field("text", "type of the device, or of one of its nodes"),
+    "is": Field(
+        "word",
+        "how it stands: `on-target` runs what it should (its target, or else what was last ordered), `behind` does "
+        "not; `updating`, `waiting`, `asleep`, `away`, `awake`",
+        tuple(Standing),
+    ),
+    "needs": Field(
+        "word", "what it needs a person for; `you`: anything, as the list counts it", ("you", *Need)
+    ),
 }
 
 ELSEWHERE = {

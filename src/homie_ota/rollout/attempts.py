@@ -22,6 +22,7 @@ class Followed(StrEnum):
     CURED = "cured"  # the word that restarts it has left
     QUARANTINE = "quarantine"
     NOTHING = "nothing"
+    SEEN = "seen"  # a person has looked at it, and leaves it at that
 
 
 class Policy(NamedTuple):

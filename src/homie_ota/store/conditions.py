@@ -17,6 +17,7 @@ from homie_ota.model import ACTIVE, Way
 from homie_ota.query import And, Not, Op, Or, Property, Query, Term, Text, Value, Word
 from homie_ota.query.fields import number
 from homie_ota.rollout.versions import version_key
+from homie_ota.store import overview
 from homie_ota.store.matching import Column, Condition, exactly, fits, has, replaced, there_is
 from homie_ota.store.tables import deployment, device, firmware, membership, reading, tag, target
 
@@ -199,6 +200,8 @@ _WORDS: dict[str, Callable[[str, Asked], Condition]] = {
     "ota": _ota,
     "pinned": _pinned,
     "deployment": _deployment_state,
+    "is": lambda word, _: overview.is_so(word),
+    "needs": lambda word, _: overview.needs_so(word),
 }
 
 

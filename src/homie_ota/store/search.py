@@ -17,6 +17,8 @@ from sqlalchemy.engine import Connection
 from homie_ota.errors import WrongUse
 from homie_ota.model import ACTIVE, State
 from homie_ota.query import parse
+from homie_ota.rollout.needs import RANK_REST
+from homie_ota.store import overview
 from homie_ota.store.conditions import Asked, condition
 from homie_ota.store.matching import Condition
 from homie_ota.store.tables import deployment, device, firmware, tag, target
@@ -41,6 +43,8 @@ class _Sort(NamedTuple):
     may_miss: bool = False
 
 
+_RANKS = overview.ranks()
+
 SORTS: dict[str, _Sort] = {
     "id": _Sort((device.c.device_id,)),
     "name": _Sort((sa.func.lower(device.c.name, type_=sa.String),)),
@@ -49,7 +53,9 @@ SORTS: dict[str, _Sort] = {
     "version": _Sort((device.c.version_key,)),
     "signal": _Sort((device.c.signal,), may_miss=True),
     "uptime": _Sort((device.c.uptime,), may_miss=True),
+    "heap": _Sort((device.c.heap,), may_miss=True),
     "seen": _Sort((device.c.last_seen,), downwards=True),  # an age: the latest news has the smallest
+    "needs": _Sort((sa.func.coalesce(_RANKS.c.rank, RANK_REST, type_=sa.Integer), device.c.device_id)),
 }
 """What lists sort by; with a `-` in front downwards."""
 
@@ -75,7 +81,7 @@ def find(
     order, downwards = _order(sort)
     limit = max(1, min(limit, MOST))
     # Only what is sorted by: an index holds it, while the rows with their JSON are two thousand bytes each.
-    query = sa.select(*order).where(where).limit(limit + 1)
+    query = sa.select(*order).select_from(_source(sort)).where(where).limit(limit + 1)
     query = query.order_by(*(column.desc() if downwards else column for column in order))
     if cursor:
         query = query.where(_behind(order, downwards, _opened(cursor, sort, order)))
@@ -83,6 +89,12 @@ def find(
     total = connection.execute(sa.select(sa.func.count()).select_from(device).where(where)).scalar() or 0
     following = _closed(sort, keys[limit - 1]) if len(keys) > limit else None
     return Page(complete(connection, _rows(connection, [key[-1] for key in keys[:limit]])), total, following)
+
+
+def _source(sort: str) -> sa.FromClause:
+    """The devices, with their ranks where those are sorted by."""
+    by_need = sort.removeprefix("-") == "needs"
+    return device.outerjoin(_RANKS, _RANKS.c.pk == device.c.pk) if by_need else device
 
 
 def _rows(connection: Connection, pks: Sequence[int]) -> list[dict[str, Any]]:
@@ -113,11 +125,12 @@ def _where(connection: Connection, text: str, state: str | None, now: float) -> 
 def complete(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `device` with what is kept elsewhere: `sha256` of the image each runs ("" where it is not stored),
     `target` (`{sha256, name, version}` or None), `deployment` (`{id, state, bytes_done, bytes_total}` while one is
-    active, else None) and `tags`.
+    active, else None), `tags`, and `needs` (what a person is needed for, None: nothing).
     """
     pks = [row["pk"] for row in rows]
     running = _running(connection, {row["md5"] for row in rows if row["md5"]})
     targets, active, tags = _targets(connection, pks), _active(connection, pks), _tags(connection, pks)
+    needs = overview.needs(connection, pks)
     return [
         {
             **row,
@@ -125,6 +138,7 @@ def complete(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dic
             "target": targets.get(row["pk"]),
             "deployment": active.get(row["pk"]),
             "tags": tags.get(row["pk"], []),
+            "needs": needs.get(row["pk"]),
         }
         for row in rows
     ]
