@@ -13,8 +13,8 @@ from statistics import median
 
 from homie_ota.fleet.known import KnownDevice, KnownProperty
 from homie_ota.fleet.packed import Curves
-from homie_ota.fleet.recent import Round
-from homie_ota.model import AWAKE, State
+from homie_ota.fleet.recent import ONE_ROUND, Round
+from homie_ota.model import State
 
 STATISTICS = ("signal", "heap", "uptime")
 """Columns of the statistics."""
@@ -39,17 +39,19 @@ _BITS = {State.SLEEPING: SLEPT, State.LOST: LOST, State.DISCONNECTED: LEFT, Stat
 
 def bit_of(state: State) -> int:
     """The bit of a state in the column SEEN; 0 for unknown."""
-    return _BITS.get(state, RAN if state in AWAKE else 0)
+    return _BITS.get(state, RAN)
 
 
-def statistics(known: KnownDevice, since: float) -> Curves | None:
-    """The rounds of statistics after `since`, None when there are none."""
+def statistics(known: KnownDevice, since: float, now: float) -> Curves | None:
+    """The rounds of statistics after `since` that are whole, None when there are none."""
     if known.recent is None or known.recent.last is None or known.recent.last.at <= since:
         return None
     rounds: list[Round] = []
     for each in known.recent.rounds:
-        if each.at > since and (not rounds or each.at >= rounds[-1].at + SPACING):
+        if since < each.at <= now - ONE_ROUND and (not rounds or each.at >= rounds[-1].at + SPACING):
             rounds.append(each)
+    if not rounds:
+        return None
     columns = {name: [_or_nan(getattr(each, name)) for each in rounds] for name in STATISTICS}
     return Curves([int(each.at) for each in rounds], columns)
 

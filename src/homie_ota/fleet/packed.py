@@ -11,13 +11,14 @@ import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from math import isnan, nan
+from math import nan
 from typing import NamedTuple
 
 MOST_ROWS, MOST_COLUMNS = 20_000, 512
 """What one bucket may hold; more in a file means that the file is broken."""
 
 _VERSION = 1
+_LARGEST = 3.4028234663852886e38
 _HEAD = struct.Struct("<BIIHH")  # version, first moment, rows, columns, bytes of the columns' names
 
 
@@ -99,7 +100,7 @@ def _column(curves: Curves, name: str, start: int) -> Sequence[float]:
 
 def _single(number: float) -> float:
     """What single precision cannot hold is no value of a sensor."""
-    return number if abs(number) < 3.4e38 or isnan(number) else nan
+    return number if abs(number) <= _LARGEST else nan
 
 
 def _little(body: bytes) -> bytes:

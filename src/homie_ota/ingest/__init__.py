@@ -19,12 +19,13 @@ from homie_ota.fleet.known import STATE_BIT
 from homie_ota.ingest.batch import Batch, Identity, write_batch
 from homie_ota.ingest.hearing import append, may_tell, news_of
 from homie_ota.ingest.pacing import PROGRESS_EVERY, Pacing
+from homie_ota.ingest.recording import Recorder
 from homie_ota.ingest.reread import Reread
 from homie_ota.ingest.witness import Witness
-from homie_ota.model import Address, Observation, Publish, State, StateSeen
+from homie_ota.model import Address, Observation, State, StateSeen
 from homie_ota.mqtt import Session
 from homie_ota.rollout.proof import News
-from homie_ota.store import devices, transcript
+from homie_ota.store import devices, removed, transcript
 from homie_ota.store.database import ROWS_A_BATCH, Database
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ class Ingest:
         self.identity = Identity()
         self.witness = Witness(bus, self.identity)
         self.reread = Reread(self.fleet, self.reader.bases, self._quiet_since)
+        self.recorder = Recorder(
+            database, self.fleet, self.identity, clock=clock, listening=lambda: self.reread.settled
+        )
         self.messages = 0
         self._last_message = 0.0
         self._news: dict[Address, list[News]] = {}
@@ -85,7 +89,7 @@ class Ingest:
                 recent=row["recent"],
             )
             self.identity.current[row["pk"]] = known
-        self.identity.start(addresses, stored)
+        self.identity.start(addresses, stored, await self.database.read(removed.taken))
         self.witness.watch(await self.database.read(transcript.running))
 
     def receive(self, topic: str, payload: bytes, _qos: int, retain: bool) -> None:
@@ -169,6 +173,7 @@ class Ingest:
             self._take_back(dirty, batch)
             return
         self.witness.ended(batch.unwatched)
+        self.recorder.saw(batch)
         for deployment in moved:
             self.bus.say("deployment", id=deployment.id, device_pk=deployment.device_pk)
         for row in batch.rows:
@@ -230,22 +235,7 @@ class Ingest:
         self._readings_due = 0.0
         self._something.set()
 
-    async def forget(self, session: Session, pk: int) -> int:
-        """Clear the retained topics of a device and forget it; returns how many topics were cleared.
-
-        Raises Conflict while it is online or being updated.
-        """
-        await self.database.read(lambda connection: devices.check_removable(connection, pk))
-        known = [each for each in self.fleet.devices if each.pk == pk]
-        topics = [topic for each in known for topic in homie.topics_of(each)]
-        for topic in topics:
-            session.send(Publish(topic, b"", qos=1, retain=True))
-        await self.database.write(lambda connection: devices.remove(connection, pk), durable=True)
-        for address in {each.address for each in known} | set(self.identity.forget(pk)):
-            self.fleet.forget(address)
-        self.bus.say("device", device_pk=pk, state="gone")
-        return len(topics)
-
     def forget_presence(self) -> None:
         """The connection is gone: from now on nothing in the fleet counts as heard."""
         self.fleet.listen_anew()
+        self.reread.settled = False

@@ -73,18 +73,17 @@ def of(connection: Connection, device_pk: int, now: float, days: int = 30) -> St
 
 def _bands(connection: Connection, device_pk: int, row: tuple[Any, ...]) -> list[Band]:
     """What it ran, one after another; of the first only the checksum is known, and the stored image tells its name."""
-    first_seen, *running = row
+    first_seen, name, version, md5 = row
     ran = changes.of(connection, device_pk)
     if not ran:
-        return [Band(*running, first_seen, None)]
+        return [Band(name, version, md5, first_seen, None)]
     first = ran[0].before
     known = _names(connection, first)
-    starts = [first_seen, *(each.at for each in ran)]
+    starts: list[float] = [first_seen, *(each.at for each in ran)]
+    ends: list[float | None] = [*starts[1:], None]
     said = [(*known, first), *((each.name, each.version, each.key) for each in ran)]
-    return [
-        Band(*each, since, until)
-        for each, since, until in zip(said, starts, [*starts[1:], None], strict=True)
-    ]
+    whole = zip(said, starts, ends, strict=True)
+    return [Band(name, version, key, since, until) for (name, version, key), since, until in whole]
 
 
 def _names(connection: Connection, key: str) -> tuple[str, str]:
