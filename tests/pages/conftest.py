@@ -3,7 +3,8 @@
 `tab` is a page of a new visitor, `bare_tab` one whose JavaScript is off; both fail the test at its end when the
 console showed an error, a script failed, the policy of the page was broken, or anything was asked of another host.
 What a test means to go wrong it takes out of `complaints`. `site` is an installation behind a real server:
-`site.world`, `site.url`.
+`site.world`, `site.url`. Wait by `expect(…)` and `wait_for_selector`: `wait_for_function` needs eval, which our pages
+forbid.
 """
 
 from __future__ import annotations
