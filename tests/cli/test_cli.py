@@ -49,7 +49,7 @@ COMMANDS = (
 )
 BELOW = {
     "user": ("add", "reset", "token"),
-    "rollout": ("list", "show", "preview", "create", "start", "pause", "resume", "abort", "revert"),
+    "rollout": ("list", "show", "preview", "create", "start", "pause", "resume", "drain", "abort", "revert"),
 }
 Run = Callable[..., tuple[int, str, str]]
 

@@ -191,7 +191,7 @@ async def test_a_paused_rollout_sends_nothing_and_goes_on_where_it_was(
         firmware = await known(engine, fleet)
         number = await start(engine, firmware)
         await counted(engine, number, booted=1)
-        assert "Nothing else will be sent" in await steer(engine, number, Move.PAUSE)
+        assert "will not start." in await steer(engine, number, Move.PAUSE)
         await engine.until(lambda: not any(each.phase.name == "WAITING" for each in fleet), "all are back")
         sent = len(engine.sent)
         await asyncio.sleep(0.6)

@@ -19,8 +19,8 @@ WANTED = "f" * 64
     ("state", "moves"),
     [
         (S.DRAFT, (Move.START, Move.ABORT)),
-        (S.RUNNING, (Move.PAUSE, Move.ABORT, Move.REVERT)),
-        (S.PAUSED, (Move.RESUME, Move.ABORT, Move.REVERT)),
+        (S.RUNNING, (Move.PAUSE, Move.DRAIN, Move.ABORT, Move.REVERT)),
+        (S.PAUSED, (Move.RESUME, Move.DRAIN, Move.ABORT, Move.REVERT)),
         (S.DRAINING, (Move.ABORT, Move.REVERT)),
         (S.REVERTING, (Move.ABORT,)),
         (S.FINISHED, (Move.REVERT,)),

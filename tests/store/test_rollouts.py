@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homie_ota.errors import Conflict, NotEligible, NotFound
+from homie_ota.errors import Conflict, NotEligible, NotFound, WrongUse
 from homie_ota.model import Deployment, DeploymentState, Purpose
 from homie_ota.rollout import strategy
 from homie_ota.rollout.course import Move
@@ -241,7 +241,7 @@ def test_a_rollout_moves_only_from_the_revision_that_was_seen(conn: Connection) 
     seen = founded(conn)
     assert rollouts.move(conn, seen, Move.START, now=11.0, by="me") is not None
     assert rollouts.move(conn, seen, Move.START, now=12.0, by="me") is None
-    with pytest.raises(Conflict, match="What can be done now: pause, abort, revert"):
+    with pytest.raises(Conflict, match="What can be done now: pause, drain, abort, revert"):
         rollouts.move(conn, rollouts.require(conn, seen.id), Move.START, now=13.0)
 
 
@@ -297,7 +297,11 @@ def test_harm_in_the_canary_pauses_and_a_person_may_bear_it(conn: Connection) ->
     assert rollouts.require(conn, of.id).state is S.PAUSED
     assert "harm" in rollouts.require(conn, of.id).reason
     assert step(conn, of, 31.0) == []
-    resumed = steering.steer(conn, of.id, Move.RESUME, now=40.0, by="me")
+    with pytest.raises(WrongUse, match="give a reason"):
+        steering.steer(conn, of.id, Move.RESUME, now=40.0, by="me")
+    resumed = steering.steer(
+        conn, of.id, Move.RESUME, now=40.0, by="me", reason="a bad socket, not the image"
+    )
     assert "harm so far (1) is accepted" in resumed.sentence
     assert rollouts.waves(conn, of.id)[0].borne == 1
     assert "PassWave" in step(conn, of, 41.0)
@@ -434,7 +438,7 @@ def test_abort_takes_back_what_waits_and_leaves_what_was_sent(conn: Connection) 
     sent, _queued = fill(conn, of, 12.0)
     end(conn, sent, Event.OFFER)
     aborted = steering.steer(conn, of.id, Move.ABORT, now=13.0, by="me")
-    assert aborted.sentence.endswith("1 is being updated and cannot stop. 3 will not start.")
+    assert aborted.sentence.endswith("1 transferring cannot stop; 3 will not start.")
     assert outcomes(conn, of) == {1: "running", 2: "withdrawn", 3: "withdrawn", 4: "withdrawn"}
     assert [each["device_pk"] for each in conn.execute(target.select()).mappings()] == [1]
     end(conn, sent, Event.CONFIRM, Event.HEAL, reason=VERIFIED)

@@ -116,7 +116,7 @@ def test_a_rollout_is_made_as_a_draft_and_started_by_a_word(world: World) -> Non
     assert "1 of 5 devices" in started["detail"]
     again = world.client().post(f"{API}/rollouts/{found['id']}/start")
     assert problem(again) == (409, "conflict")
-    assert "pause, abort, revert" in again.json()["detail"]
+    assert "pause, drain, abort, revert" in again.json()["detail"]
     assert [each["what"] for each in world.read(audit.recent)] == ["started a rollout", "created a rollout"]
 
 
@@ -159,8 +159,8 @@ def test_abort_says_what_cannot_stop_and_what_will_not_start(world: World) -> No
     for deployment in (1, 2):
         end(world, deployment, Event.OFFER)
     done = world.client().post(f"{API}/rollouts/{number}/abort", json={"reason": "wrong board"}).json()
-    assert done["detail"].endswith("2 are being updated and cannot stop. 29 will not start.")
-    assert done["rollout"]["reason"].startswith("wrong board 2 are being updated")
+    assert done["detail"].endswith("2 transferring cannot stop; 29 will not start.")
+    assert done["rollout"]["reason"].startswith("wrong board 2 transferring")
     states = {world.deployment(each).state for each in (3, 4)}
     assert states == {DeploymentState.CANCELLED}
 
@@ -172,6 +172,7 @@ def test_pause_and_resume(world: World) -> None:
     client = world.client()
     assert client.post(f"{API}/rollouts/{number}/pause").json()["rollout"]["can"] == [
         "resume",
+        "drain",
         "abort",
         "revert",
     ]

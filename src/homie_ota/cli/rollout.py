@@ -1,4 +1,4 @@
-"""`rollout`: list, show, preview, create, start, pause, resume, abort and revert.
+"""`rollout`: list, show, preview, create, start, pause, resume, drain, abort, revert.
 
 Rule: what will happen is shown before it does, and asked about where somebody can answer; what became of it is the exit
 status: 1 where it stopped, or where a device failed.
@@ -124,5 +124,5 @@ _ACTIONS: dict[str, Callable[[Api, Namespace], int]] = {
     "show": _show,
     "preview": _preview,
     "create": _create,
-    **dict.fromkeys(("start", "pause", "resume", "abort", "revert"), _steer),
+    **dict.fromkeys(("start", "pause", "resume", "drain", "abort", "revert"), _steer),
 }

@@ -21,14 +21,15 @@ _FIRMWARE = "NAME@VERSION, or its SHA-256 (8 signs of it)"
 _STEERING = {
     "start": "start a rollout",
     "pause": "send nothing new; what was sent goes on",
-    "resume": "let a rollout go on; accepts the harm so far",
+    "resume": "let a rollout go on; to accept the harm so far takes a reason",
+    "drain": "take back what was not sent, and wait for the end of what was",
     "abort": "take back what was not sent",
     "revert": "send every updated device what it ran before",
 }
 
 
 def add_rollout(commands: Any, command: Command, query: str) -> None:
-    """`rollout list|show|preview|create|start|pause|resume|abort|revert`."""
+    """`rollout list|show|preview|create|start|pause|resume|drain|abort|revert`."""
     parser = command(commands, "rollout", "bring many devices to a firmware, wave by wave")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = command(actions, "list", "list rollouts, the newest first")

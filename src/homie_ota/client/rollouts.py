@@ -42,7 +42,7 @@ class RolloutCalls(Calls):
             asked["cursor"] = page["next"]
 
     def steer_rollout(self, number: int, how: str, reason: str = "") -> Json:
-        """Start, pause, resume, abort or revert a rollout; Conflict with what can be done instead."""
+        """Start, pause, resume, drain, abort or revert a rollout; Conflict with what can be done instead."""
         return self._send("POST", f"/rollouts/{number}/{how}", {"reason": reason})
 
     def follow_rollout(self, number: int, *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:

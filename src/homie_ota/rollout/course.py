@@ -46,7 +46,7 @@ MOVES: dict[tuple[RolloutState, Move], RolloutState] = {
     (S.ABORTED, Move.REVERT): S.REVERTING,
 }
 
-BY_PEOPLE = (Move.START, Move.PAUSE, Move.RESUME, Move.ABORT, Move.REVERT)
+BY_PEOPLE = (Move.START, Move.PAUSE, Move.RESUME, Move.DRAIN, Move.ABORT, Move.REVERT)
 ENDED = frozenset({S.FINISHED, S.ABORTED})
 """Nothing new starts in these, and no engine looks at them."""
 

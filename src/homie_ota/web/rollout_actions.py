@@ -1,4 +1,4 @@
-"""What people do with rollouts: preview, create, start, pause, resume, abort, revert; for pages, API and command line.
+"""What people do with rollouts: preview, create, start, pause, resume, drain, abort, revert; for pages, API and CLI.
 
 Rule: as in `actions`: each is one function that leaves a row in the audit log in its transaction and tells the bus.
 """
@@ -118,13 +118,17 @@ _DONE = {
     Move.START: "started a rollout",
     Move.PAUSE: "paused a rollout",
     Move.RESUME: "resumed a rollout",
+    Move.DRAIN: "drained a rollout",
     Move.ABORT: "aborted a rollout",
     Move.REVERT: "reverted a rollout",
 }
 
 
 async def steer(shell: Shell, actor: Actor, number: int, how: Move, reason: str = "") -> Steered:
-    """Start, pause, resume, abort or revert a rollout; NotFound, or Conflict with what can be done instead."""
+    """Start, pause, resume, drain, abort or revert a rollout.
+
+    NotFound, Conflict with what can be done instead, or WrongUse where a reason is missing.
+    """
     now = shell.clock()
 
     def write(conn: Connection) -> Steered:

@@ -97,8 +97,14 @@ async def pause(request: Request, id: str, body: shapes.Steering | None = None) 
 
 @router.post("/rollouts/{id}/resume", summary="Let a rollout go on", responses=FAILS)
 async def resume(request: Request, id: str, body: shapes.Steering | None = None) -> shapes.Steered:  # noqa: A002
-    """After a failed wave this accepts its harm so far, and gives those that failed without harm another attempt."""
+    """After a failed wave this accepts its harm so far, which takes a reason; who failed without harm tries again."""
     return await _steer(request, id, Move.RESUME, body)
+
+
+@router.post("/rollouts/{id}/drain", summary="End a rollout when what was sent has ended", responses=FAILS)
+async def drain(request: Request, id: str, body: shapes.Steering | None = None) -> shapes.Steered:  # noqa: A002
+    """What was not sent is taken back; the rollout is finished when the rest has ended."""
+    return await _steer(request, id, Move.DRAIN, body)
 
 
 @router.post("/rollouts/{id}/abort", summary="Abort a rollout", responses=FAILS)
