@@ -20,9 +20,8 @@ S, D = RolloutState, DeploymentState
     ("sent", "unsent", "sentence"),
     [
         ({D.TRANSFERRING: 2}, 29, "2 transferring cannot stop; 29 will not start."),
-        ({D.OFFERED: 1, D.TRANSFERRING: 1, D.VERIFYING: 3}, 0, "2 transferring, 3 verifying cannot stop; 0 will not "
-         "start."),
-        ({D.REBOOTING: 1}, 1, "1 restarting cannot stop; 1 will not start."),
+        ({D.OFFERED: 1, D.TRANSFERRING: 1}, 0, "2 transferring cannot stop; 0 will not start."),
+        ({D.REBOOTING: 1, D.VERIFYING: 3}, 1, "1 restarting, 3 verifying cannot stop; 1 will not start."),
         ({}, 5, "5 will not start."),
     ],
 )  # fmt: skip
