@@ -18,7 +18,8 @@ from homie_ota.store.tables.fleet import (
     verdict,
 )
 from homie_ota.store.tables.images import firmware, ota_request, ota_token
-from homie_ota.store.tables.people import account, audit, session, token
+from homie_ota.store.tables.lists import saved_filter
+from homie_ota.store.tables.people import account, audit, audit_head, session, token
 from homie_ota.store.tables.removed import removed
 from homie_ota.store.tables.rollouts import membership, rollout, wave
 from homie_ota.store.tables.updates import deployment, event, lease, quarantine, target, transcript
@@ -26,6 +27,7 @@ from homie_ota.store.tables.updates import deployment, event, lease, quarantine,
 __all__ = [
     "account",
     "audit",
+    "audit_head",
     "deployment",
     "device",
     "device_address",
@@ -43,6 +45,7 @@ __all__ = [
     "reading",
     "removed",
     "rollout",
+    "saved_filter",
     "series",
     "session",
     "tag",

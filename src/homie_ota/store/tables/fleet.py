@@ -53,6 +53,7 @@ device = Table(
     Index("device_address_now", "base", "device_id"),
     # Siblings that are awake, where ten thousand of a kind sleep.
     Index("device_running", "fw_name", "state"),
+    Index("device_in_state", "state"),
 )
 
 device_address = Table(

@@ -127,6 +127,13 @@ Index(
     postgresql_where=text("kind = 'alarm'"),
 )
 
+Index(
+    "event_alarms_of_device",
+    event.c.device_pk,
+    sqlite_where=text("kind = 'alarm'"),
+    postgresql_where=text("kind = 'alarm'"),
+)
+
 lease = Table(
     "lease",
     metadata,
