@@ -6,16 +6,17 @@ live page the text is left out, so that a part does not change merely because ti
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from markupsafe import Markup
 
 from homie_ota.web import words
 
+_FORMS = ("time", "day")
 
-def _element(at: float, kind: str, text: str, value: str = "") -> Markup:
-    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{}" data-{}="{}">{}</time>').format(stamp, kind, value, text)
+
+def _element(at: float, kind: str, text: str) -> Markup:
+    day, _, time = words.moment(at).partition(" ")
+    # Nothing in it comes from outside, so it is put together as it is: lists have hundreds of these.
+    return Markup(f'<time datetime="{day}T{time}Z" data-{kind}>{text}</time>')  # noqa: S704
 
 
 class Moments:
@@ -34,7 +35,8 @@ class Moments:
         """The time of day and date where the reader is; `form` is `time` (without date), `day`, or empty (both)."""
         if not at:
             return Markup()
-        return _element(at, "clock", "" if self._now is None else _utc(at, form), form)
+        form = form if form in _FORMS else ""
+        return _element(at, f'clock="{form}"', "" if self._now is None else _utc(at, form))
 
     def countdown(self, at: float | None) -> Markup:
         """How long until then, `12 s`; `now` when it has come."""

@@ -160,6 +160,7 @@ class Render:
             "theme": "auto",
             "stream": "",
             "here": "",
+            "here_query": {},
             **values,
         }
 

@@ -107,7 +107,7 @@ class Hub:
             await asyncio.sleep(AT_ONCE)
             self._something.clear()
             spent = await self._round()
-            await asyncio.sleep(max(MOMENT, spent / SHARE - spent))
+            await asyncio.sleep(pause_after(spent))
 
     async def _round(self) -> float:
         """Bring every channel that needs it up to date; the seconds of a core that it took."""
@@ -154,6 +154,11 @@ class Hub:
             return values, parts, time.thread_time() - began
 
         return work
+
+
+def pause_after(spent: float) -> float:
+    """Seconds until the next round, after one that took `spent` seconds of a core."""
+    return max(MOMENT, spent / SHARE - spent)
 
 
 def _send(message: Message, viewers: set[Viewer]) -> None:

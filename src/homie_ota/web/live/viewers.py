@@ -57,7 +57,8 @@ class Viewer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SILENCE):
                 await self._something.wait()
-        self._something.clear()
+        if not self.is_over:
+            self._something.clear()
         if self.is_over:
             word, self._last_word = self._last_word, ""
             return self._written(event(word, "over")) if word else b""
