@@ -71,7 +71,7 @@ class WebServer:
 
     def clear(self) -> None:
         """Forget everything but the account and its token."""
-        kept = {"account", "token", "alembic_version"}
+        kept = {"account", "token", "audit", "audit_head", "alembic_version"}
         tables = [each for each in reversed(metadata.sorted_tables) if each.name not in kept]
         self.database.write_now(lambda connection: [connection.execute(each.delete()) for each in tables])
         for path in (self.folder / "firmwares").glob("*.*"):
