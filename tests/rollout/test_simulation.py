@@ -256,7 +256,7 @@ def test_who_never_wakes_is_absent_and_outside_the_count() -> None:
     fleet = [*FLEET, *(subject(pk, []) for pk in range(31, 36))]
     played = play(fleet, Plan(PLAN.waves, absent_after=HOUR, late_for=DAY))
     assert Counter(states(played).values()) == {M.VERIFIED: 30, M.ABSENT: 5}
-    assert (played.state, played.reason) == (RolloutState.FINISHED, "30 of 35 run it. 5 never woke up.")
+    assert (played.state, played.reason) == (RolloutState.FINISHED, "30 of 35 run it. 5 could not be reached.")
 
 
 def test_a_rollout_to_one_device_that_never_wakes_comes_to_an_end() -> None:

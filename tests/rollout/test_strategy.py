@@ -250,7 +250,7 @@ def test_while_the_only_device_sleeps_the_rollout_waits_for_it_but_not_for_ever(
     plan = Plan((CANARY,), late_for=1000.0)
     asleep = view(wave(0, R, absent=1, started_at=NOW), plan=plan)
     assert decide(asleep, NOW) == []
-    assert decide(asleep, NOW + 1000) == [Finish("0 of 1 run it. 1 never woke up.")]
+    assert decide(asleep, NOW + 1000) == [Finish("0 of 1 run it. 1 could not be reached.")]
 
 
 def test_when_nobody_is_left_to_try_it_is_over() -> None:
@@ -284,7 +284,7 @@ def test_late_joiners_are_waited_for_until_their_time_is_over() -> None:
     assert decide(waiting, NOW) == []
     assert next_look(waiting, NOW) == NOW + BY_DEFAULT.late_for
     (end,) = decide(waiting, NOW + BY_DEFAULT.late_for)
-    assert end == Finish("1 of 2 run it. 1 never woke up.")
+    assert end == Finish("1 of 2 run it. 1 could not be reached.")
 
 
 def test_harm_in_the_lane_stops_the_rollout_as_harm_in_a_wave_does() -> None:

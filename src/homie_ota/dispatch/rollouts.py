@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,9 +23,10 @@ from homie_ota.rollout import strategy
 from homie_ota.rollout.actions import Action
 from homie_ota.rollout.plan import RolloutState
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import acting, benching, filling, progress, returning, rollouts
+from homie_ota.store import acting, benching, filling, holding, progress, returning, rollouts
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.rollouts import Rollout
+from homie_ota.store.waiting import local_time
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,12 @@ TICK = 5.0
 
 REST = 0.1
 """Seconds between two looks at least: of a transfer comes a notice for each piece of an image."""
+
+NOTE_EVERY = 60.0
+"""Seconds at most between two looks at who is held back by what is not about time."""
+
+NOTED = (RolloutState.RUNNING, RolloutState.REVERTING)
+"""States of a rollout in which that is looked at."""
 
 BUSY = 4.0
 """A look is followed by a rest of so many times as long as it took, however large the fleet is."""
@@ -43,7 +51,9 @@ CONCERNS = frozenset({"rollout", "deployment", "firmware", "broker"})
 MOVING = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.DRAINING, RolloutState.REVERTING)
 
 STOPPED = Reason("rollout-stopped", "The rollout does not go on, so this was not sent.", False)
-ABSENT = Reason("absent", "The device never woke up in the time of the rollout. Nothing was sent.", False)
+ABSENT = Reason(
+    "absent", "The device could not be reached in the time of the rollout. Nothing was sent.", False
+)
 
 
 class Look(NamedTuple):
@@ -66,6 +76,7 @@ class Rollouts:
     ) -> None:
         self._database, self._bus, self._clock, self._may = database, bus, clock, may
         self._standing = Standing(database, bus, clock)
+        self._noted: dict[int, float] = {}
 
     async def run(self) -> None:
         """Work until cancelled; woken by the bus, by the end of a soak, or every few seconds."""
@@ -92,6 +103,7 @@ class Rollouts:
 
     async def _move(self, of: Rollout) -> float:
         """Decide and act until nothing changes, then do what that brought about; the seconds until the next look."""
+        await self._note(of)
         while True:
             now = self._clock()
             look = await self._database.read(partial(_look, number=of.id, now=now))
@@ -99,6 +111,16 @@ class Rollouts:
                 break
         await self._work(of.id)
         return TICK if look.next_at is None else max(0.0, look.next_at - self._clock())
+
+    async def _note(self, of: Rollout) -> None:
+        """Now and then: who is held back, and who is no more. Needs no row: once more than needed does no harm."""
+        now, last = self._clock(), self._noted.get(of.id, -math.inf)
+        if of.state not in NOTED or last <= now < last + min(NOTE_EVERY, of.plan.absent_after / 4):
+            return
+        self._noted[of.id] = now
+        ask = partial(holding.changes, of=of, local=local_time(now), now=now)
+        for piece in (await self._database.read(ask)).pieces:
+            await self._database.write(partial(holding.note, of=of, found=piece, now=now), urgent=True)
 
     async def _act(self, number: int) -> bool:
         now = self._clock()

@@ -15,9 +15,9 @@ from homie_ota.rollout.plan import Plan, RolloutState, WaveState
 class WaveView(NamedTuple):
     """One wave as its rows say.
 
-    `last_good_at` is when its last member became verified or booted. `away_since` is the oldest `since` of a QUEUED
-    member whose device has not been awake since then (None: there is none). `borne`: how many harmful failures a person
-    accepted when going on.
+    `last_good_at` is when its last member became verified or booted. `away_since` is the oldest moment since which a
+    QUEUED member is away, or held back by what is not about time (None: there is none). `borne`: how many harmful
+    failures a person accepted when going on.
     """
 
     number: int
@@ -34,6 +34,7 @@ class View(NamedTuple):
 
     `lane` is the wave behind the last one: late joiners, and new members of a standing target; None: there was none
     yet. `passed_at` is when the last wave passed, `reverting_since` the oldest way back that has not been sent yet.
+    `held`: who of a first wave that nobody could try was given up because something holds it back, and what that is.
     """
 
     state: RolloutState
@@ -43,6 +44,7 @@ class View(NamedTuple):
     standing: bool = False
     passed_at: float | None = None
     reverting_since: float | None = None
+    held: str = ""
 
 
 class StartWave(NamedTuple):
@@ -77,7 +79,7 @@ class Substitute(NamedTuple):
 
 
 class MarkAbsent(NamedTuple):
-    """Members of `wave` that are QUEUED, and away since `before` or longer.
+    """Members of `wave` that are QUEUED, and away or held back since `before` or longer.
 
     Who was sent nothing yet is ABSENT; who was, and has not come back since, is UNHARMED: silence after the start is
     failure (rule 4).
@@ -88,7 +90,7 @@ class MarkAbsent(NamedTuple):
 
 
 class MarkStranded(NamedTuple):
-    """Members that are REVERTING, unsent, since `before` or longer and were never awake since: STRANDED."""
+    """Members that are REVERTING, unsent, and away or held back since `before` or longer: STRANDED."""
 
     before: float
 

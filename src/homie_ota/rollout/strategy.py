@@ -142,7 +142,7 @@ def _onward(view: View, now: float) -> list[Action]:
             ]  # FAILED: a person went on, and its gate no longer says so
         reading = reading_of(view, wave, now)
         if missing := _missing(view, wave, tried):
-            return [*actions, *(_substitute(view, wave, missing) or _ending(view, now))]
+            return [*actions, *(_ask(view, wave) or _substitute(view, wave, missing) or _ending(view, now))]
         if wave.state is WaveState.RUNNING and not reading.passed:
             return actions
         actions.append(PassWave(wave.number, reading))
@@ -159,6 +159,19 @@ def _missing(view: View, wave: WaveView, tried: int) -> int:
     if tally.open or (wave.state is WaveState.WAITING and tried):
         return 0
     return max(0, least - tally.tried)
+
+
+def _ask(view: View, wave: WaveView) -> list[Action]:
+    """A person is asked when what keeps the whole canary from its image may keep all others from it, too."""
+    if wave.number or not view.held:
+        return []
+    return [Pause(f"Nobody of the first wave can be tried. {view.held} {WHAT_TO_DO}")]
+
+
+WHAT_TO_DO = (
+    "Let go of what holds it (unpin it, clear what is kept, make the guard true), then resume: it is tried after all. "
+    "Resume without that, and others are tried first."
+)
 
 
 def _substitute(view: View, wave: WaveView, missing: int) -> list[Action]:
@@ -178,7 +191,7 @@ def _ending(view: View, now: float) -> list[Action]:
         return []
     if total.absent and now < _patience(view, now):
         return []
-    absent = f" {total.absent} never woke up." if total.absent else ""
+    absent = f" {total.absent} could not be reached." if total.absent else ""
     return [Finish(f"{total.good} of {total.counted + total.absent} run it.{absent}")]
 
 

@@ -19,7 +19,8 @@ from homie_ota.rollout.course import Move
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import deployments, memberships, progress, rollouts
+from homie_ota.store import deployments, holding, memberships, progress, rollouts
+from homie_ota.store.holding import Change
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import deployment, device, membership
 
@@ -78,7 +79,10 @@ SILENT = Reason(
 
 
 def _absent(connection: Connection, of: Rollout, action: actions.MarkAbsent, now: float) -> bool:
-    """Who was sent nothing is absent; silence after something was sent is a failure, and no other goes instead."""
+    """Who was sent nothing is absent; silence after something was sent is a failure, and no other goes instead.
+
+    Who is held back is asked about once more: what held it may have gone since it was noted.
+    """
     tried = deployment.alias("tried")
     sent = sa.exists().where(
         tried.c.device_pk == deployment.c.device_pk,
@@ -87,43 +91,66 @@ def _absent(connection: Connection, of: Rollout, action: actions.MarkAbsent, now
         tried.c.state == DeploymentState.FAILED.value,
         tried.c.offered_at.is_not(None),
     )
+    away = progress.is_away() & (progress.away_since() <= action.before)
     query = (
-        sa.select(membership.c.device_pk, membership.c.deployment_id, sent.label("sent"))
+        sa.select(membership.c.device_pk, membership.c.deployment_id, sent.label("sent"), away.label("away"))
         .join(device, device.c.pk == membership.c.device_pk)
         .join(deployment, deployment.c.id == membership.c.deployment_id)
         .where(
             membership.c.rollout_id == of.id,
             membership.c.wave == action.wave,
             membership.c.outcome == MemberState.QUEUED.value,
-            progress.is_away(),
-            progress.away_since() <= action.before,
+            away | _held(connection, of, action.before, now),
         )
         .limit(MANY)
     )
     rows = connection.execute(query).all()
-    _to_the_lane(
-        connection, of, action, {each.device_pk: each.deployment_id for each in rows if not each.sent}, now
-    )
+    unsent = [each for each in rows if each.away is not True or not each.sent]
+    asleep = {each.device_pk: each.deployment_id for each in unsent if each.away}
+    held = {each.device_pk: each.deployment_id for each in unsent if not each.away}
+    _to_the_lane(connection, of, action, asleep, dict.fromkeys(asleep, NEVER_WOKE), now)
+    _to_the_lane(connection, of, action, held, _why_held(connection, of, list(held), now), now, held=True)
     for row in rows:
-        if row.sent:
+        if row.away and row.sent:
             _give_up(connection, of, row.device_pk, row.deployment_id, now)
     return bool(rows)
 
 
+NEVER_WOKE = "It never woke up in its time."
+
+
+def _held(connection: Connection, of: Rollout, before: float, now: float) -> sa.ColumnElement[bool]:
+    return (membership.c.held_since <= before) & holding.is_held(connection, of.plan, now)
+
+
+def _why_held(connection: Connection, of: Rollout, pks: list[int], now: float) -> dict[int, str]:
+    found = holding.reasons(connection, of.plan, pks, now) if pks else {}
+    return {pk: f"Held back for too long. {found.get(pk, '')}".strip() for pk in pks}
+
+
 def _to_the_lane(
-    connection: Connection, of: Rollout, action: actions.MarkAbsent, found: dict[int, int], now: float
+    connection: Connection,
+    of: Rollout,
+    action: actions.MarkAbsent,
+    found: dict[int, int],
+    reasons: dict[int, str],
+    now: float,
+    *,
+    held: bool = False,
 ) -> None:
     """They keep their queued deployment, and with it their turn when they wake; but in the lane of late joiners."""
     if not found:
         return
-    reasons = dict.fromkeys(found, "It never woke up in its time.")
     memberships.change(
         connection, of.id, reasons, [MemberState.QUEUED], MemberState.ABSENT, now=now, wave=of.lane
     )
+    if not held:
+        holding.note(connection, of, Change([], list(found)), now=now)
     theirs = deployment.c.id.in_(list(found.values()))
     connection.execute(deployment.update().where(theirs).values(wave=of.lane))
     data = {"event": "absent", "wave": action.wave, "count": len(found), "devices": list(reasons)[:50]}
-    rollouts.note(connection, of, data, now=now)
+    why = {"why": next(iter(reasons.values()))} if held else {}
+    rollouts.note(connection, of, {**data, **why}, now=now)
 
 
 def _give_up(connection: Connection, of: Rollout, device_pk: int, number: int, now: float) -> None:
@@ -135,7 +162,7 @@ def _give_up(connection: Connection, of: Rollout, device_pk: int, number: int, n
 
 
 STRANDED = Reason(
-    "absent", "It did not wake up in the time in which it could have got its old image back.", False
+    "absent", "It could not be reached in the time in which it could have got its old image back.", False
 )
 
 
@@ -148,8 +175,8 @@ def _strand(connection: Connection, of: Rollout, action: actions.MarkStranded, n
             membership.c.rollout_id == of.id,
             membership.c.outcome == MemberState.REVERTING.value,
             deployment.c.state == DeploymentState.QUEUED.value,
-            progress.is_away(),
-            progress.away_since() <= action.before,
+            (progress.is_away() & (progress.away_since() <= action.before))
+            | _held(connection, of, action.before, now),
         )
         .limit(MANY)
     )

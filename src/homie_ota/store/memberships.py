@@ -80,7 +80,12 @@ def note(connection: Connection, moved: Deployment) -> None:
     if moved.outcome and outcome not in _ALWAYS:
         # An older attempt that failed, or was taken back, says nothing when another one runs by now.
         mine &= column == moved.id
-    values = {"outcome": outcome.value, "reason": moved.reason, "since": moved.state_since}
+    values = {
+        "outcome": outcome.value,
+        "reason": moved.reason,
+        "since": moved.state_since,
+        "held_since": None,
+    }
     connection.execute(membership.update().where(mine).values(**values, **{column.name: moved.id}))
 
 

@@ -17,7 +17,7 @@ from homie_ota.rollout import members, strategy
 from homie_ota.rollout.actions import View, WaveView
 from homie_ota.rollout.gates import GateReading, Tally, reading_from
 from homie_ota.rollout.plan import MemberState, WaveState
-from homie_ota.store import rollouts
+from homie_ota.store import holding, rollouts
 from homie_ota.store.memberships import SKIPPED_WAVE
 from homie_ota.store.rollouts import Rollout, Wave
 from homie_ota.store.tables import deployment, device, membership
@@ -33,6 +33,7 @@ def view(connection: Connection, of: Rollout) -> View:
     rows = rollouts.waves(connection, of.id)
     counted, away = count(connection, of.id), _away(connection, of.id)
     *waves, lane = [_wave(each, counted, away) for each in rows]
+    nobody = not (waves[0].tally.open or waves[0].tally.tried)
     passed = [each.passed_at for each in rows[:-1]]
     return View(
         state=of.state,
@@ -42,6 +43,7 @@ def view(connection: Connection, of: Rollout) -> View:
         standing=of.standing,
         passed_at=max(at for at in passed if at is not None) if all(passed) else None,
         reverting_since=_reverting(connection, of.id),
+        held=holding.told(connection, of.id) if nobody else "",
     )
 
 
@@ -120,32 +122,42 @@ def is_away() -> Any:
     return device.c.state.not_in(sorted(AWAKE)) | has_not_come_back
 
 
+def _oldest() -> tuple[Any, Any]:
+    """Since when the first of several members is away, and held back."""
+    return sa.func.min(sa.case((is_away(), away_since()))), sa.func.min(membership.c.held_since)
+
+
+def _first(*moments: float | None) -> float | None:
+    return min((each for each in moments if each is not None), default=None)
+
+
 def _away(connection: Connection, rollout_id: int) -> dict[int, float]:
     query = (
-        sa.select(membership.c.wave, sa.func.min(away_since()))
+        sa.select(membership.c.wave, *_oldest())
         .join(device, device.c.pk == membership.c.device_pk)
         .join(deployment, deployment.c.id == membership.c.deployment_id)
         .where(
             membership.c.rollout_id == rollout_id,
             membership.c.outcome == MemberState.QUEUED.value,
-            is_away(),
+            is_away() | membership.c.held_since.is_not(None),
         )
         .group_by(membership.c.wave)
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    found = ((wave, _first(*moments)) for wave, *moments in connection.execute(query))
+    return {wave: since for wave, since in found if since is not None}
 
 
 def _reverting(connection: Connection, rollout_id: int) -> float | None:
-    """The oldest way back that waits for a device which is away."""
+    """The oldest way back that waits for a device which is away, or held back."""
     query = (
-        sa.select(sa.func.min(away_since()))
+        sa.select(*_oldest())
         .join(device, device.c.pk == membership.c.device_pk)
         .join(deployment, deployment.c.id == membership.c.revert_id)
         .where(
             membership.c.rollout_id == rollout_id,
             membership.c.outcome == MemberState.REVERTING.value,
             deployment.c.state == DeploymentState.QUEUED.value,
-            is_away(),
+            is_away() | membership.c.held_since.is_not(None),
         )
     )
-    return connection.execute(query).scalar()
+    return _first(*connection.execute(query).one())

@@ -141,7 +141,9 @@ def _of_rollout(connection: Connection, found: dict[str, Any], now: float) -> st
     if found["outcome"] == MemberState.SKIPPED:
         return f"{name} leaves it out: {found['because']}"
     if found["outcome"] == MemberState.ABSENT:
-        return f"{name} did not meet it awake; it is updated when it comes, behind the others."
+        return (
+            f"{name} goes on without it: {found['because']} It is updated when it can be, behind the others."
+        )
     state = f" The rollout is {found['state']}: {found['reason']}" if found["reason"] else ""
     return f"It is in wave {found['mine'] + 1} of {name}. {_gate(connection, found, now)}{state}"
 

@@ -55,7 +55,8 @@ def _some(data: Row, names: dict[int, str]) -> str:
 
 
 def _absent(data: Row, names: dict[int, str]) -> str:
-    return f"never woke up in their time, and join the lane of late joiners: {_some(data, names)}"
+    why = data.get("why") or "Never woke up in their time."
+    return f"late joiners from now on: {_some(data, names)}. {why}"
 
 
 def _joined(data: Row, names: dict[int, str]) -> str:
