@@ -189,6 +189,20 @@ def test_a_device_counts_once_and_the_way_back_does_not_count_as_use(conn: Conne
     assert needed.counts(conn, [A, B, C], tuple(Why)) == {A: 2, B: 1, C: 0}
 
 
+def test_use_is_counted_as_it_is_found(conn: Connection) -> None:
+    for pk, md5 in enumerate((A[:32], A[:32], B[:32], "", "?"), 1):
+        put_device(conn, pk, md5=md5, fw_name="lamp", fw_version="3.0")
+    for pk, sha256 in ((1, A), (2, B), (4, C), (5, C)):
+        conn.execute(target.insert().values(device_pk=pk, sha256=sha256))
+    for pk, sha256, state in ((1, B, "queued"), (2, B, "offered"), (3, A, "failed"), (5, A, "verifying")):
+        put(conn, sha256, state=DeploymentState(state), device_pk=pk)
+    found = needed.find(conn, reasons=needed.IN_USE)
+    expected = {
+        sha256: len({each.device_pk for each in found if each.sha256 == sha256}) for sha256 in (A, B, C)
+    }
+    assert needed.in_use_counts(conn, [A, B, C]) == expected == {A: 3, B: 3, C: 2}
+
+
 def need(why: Why, who: str, pk: int | None = 1) -> Need:
     return Need(A, why, who, pk)
 

@@ -41,8 +41,11 @@ _COLUMNS = [
         "pinned_until", "pin_reason",
     )
 ]  # fmt: skip
-_VENDOR = 8
+VENDOR = 8
 """Characters of a MAC that name its vendor: `A0:20:A6`."""
+
+FEW = 2000
+"""So many devices are named in a statement; for more it is quicker to look at all."""
 
 Alike = tuple[str, str]
 """MAC vendor and firmware name: what siblings share."""
@@ -73,14 +76,15 @@ def load(
     query = sa.select(*_COLUMNS).order_by(device.c.device_id, device.c.pk)
     rows = conn.execute(query if where is None else query.where(where)).all()
     facts = learned.facts(conn, where)
-    evidence = _evidence(conn, where)
-    images = _Images(conn, rows, facts, md5)
-    return [_subject(row, facts.get(row.pk, {}), images, evidence.get(row.pk, ""), now, md5) for row in rows]
+    evidence = ways(conn, where)
+    images = Images(conn, rows, facts, md5)
+    return [subject(row, facts.get(row.pk, {}), images, evidence.get(row.pk, ""), now, md5) for row in rows]
 
 
-def _subject(
-    row: Any, facts: Mapping[str, Fact], images: _Images, evidence: str, now: float | None, md5: str
+def subject(
+    row: Any, facts: Mapping[str, Fact], images: Images, evidence: str, now: float | None, md5: str = ""
 ) -> Subject:
+    """The device of a row, with what was learned of it; `evidence` says why it has no way, where it has none."""
     held = now is not None and row.pinned_until is not None and row.pinned_until > now
     known = Candidate(
         device_id=row.device_id,
@@ -95,10 +99,10 @@ def _subject(
         pinned=Hold(row.pin_reason, until=row.pinned_until) if held else None,
         facts=facts,
     )
-    return Subject(row.pk, Address(row.base, row.device_id), (row.mac[:_VENDOR], row.fw_name), known)
+    return Subject(row.pk, Address(row.base, row.device_id), (row.mac[:VENDOR], row.fw_name), known)
 
 
-def _evidence(conn: Connection, where: Condition | None) -> dict[int, str]:
+def ways(conn: Connection, where: Condition | None = None) -> dict[int, str]:
     """Why devices without a way have none; the facts of all others are not read."""
     query = sa.select(device.c.pk, device.c.facts).where(device.c.way == Way.NONE.value)
     rows = conn.execute(query if where is None else query.where(where))
@@ -108,7 +112,7 @@ def _evidence(conn: Connection, where: Condition | None) -> dict[int, str]:
 # --- What runs -----------------------------------------------------------------------------------------------------
 
 
-class _Images:
+class Images:
     """The stored images that devices run, found by what they announce."""
 
     def __init__(
@@ -243,7 +247,7 @@ def _count_facts(conn: Connection, fact: str, values: Sequence[str], vendors: se
 def _counted(conn: Connection, query: sa.Select[Any], where: Condition, vendors: set[str]) -> Counts:
     """Devices by vendor, firmware name and the value that `query` selects."""
     value = query.selected_columns[0]
-    vendor = sa.func.substr(device.c.mac, 1, _VENDOR)
+    vendor = sa.func.substr(device.c.mac, 1, VENDOR)
     found = query.add_columns(vendor, device.c.fw_name, sa.func.count()).where(where, device.c.mac != "")
     if len(vendors) == 1:
         found = found.where(vendor == next(iter(vendors)))

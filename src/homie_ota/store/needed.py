@@ -137,7 +137,32 @@ def _latest(sha256: str, also: Callable[[Any], Any]) -> sa.Select[Any]:
 
 def in_use_counts(conn: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """For each SHA-256 how many devices run it, have it as their target, or are being given it."""
-    return counts(conn, hashes, IN_USE)
+    told = dict.fromkeys(hashes, 0)
+    for query in (*_running_counts(), _bound_for_counts()):
+        for sha256, number in conn.execute(query.where(firmware.c.sha256.in_(hashes))):
+            told[sha256] += number
+    return told
+
+
+def _running_counts() -> Iterator[sa.Select[Any]]:
+    """Who runs what; a device is in one of the two at most, and no name is read."""
+    for same in (device.c.md5 == firmware.c.md5, _UNCHECKED):
+        counted = sa.select(firmware.c.sha256, sa.func.count()).join_from(firmware, device, same)
+        yield counted.group_by(firmware.c.sha256)
+
+
+def _bound_for_counts() -> sa.Select[Any]:
+    """Those that should run it or are being given it, and do not run it yet."""
+    given = sa.select(deployment.c.sha256, deployment.c.device_pk).where(
+        deployment.c.state.in_(sorted(ACTIVE))
+    )
+    bound = sa.union(sa.select(target.c.sha256, target.c.device_pk), given).subquery()
+    runs = (device.c.md5 == firmware.c.md5) | _UNCHECKED
+    counted = sa.select(firmware.c.sha256, sa.func.count()).join_from(
+        firmware, bound, bound.c.sha256 == firmware.c.sha256
+    )
+    counted = counted.join(device, device.c.pk == bound.c.device_pk).where(~runs)
+    return counted.group_by(firmware.c.sha256)
 
 
 def counts(conn: Connection, hashes: Sequence[str], reasons: Collection[Why]) -> dict[str, int]:
