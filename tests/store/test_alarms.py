@@ -9,7 +9,7 @@ import pytest
 
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import alarms, events, targets
-from homie_ota.store.alarms import Limits
+from homie_ota.store.alarms import Alarm, Limits
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import deployment, device
 from store.lamps import BROKEN, NEW, WANTED, add_device, failed, opened, ordered, wakes
@@ -28,6 +28,11 @@ def conn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]
 
 def codes(conn: Connection, now: float) -> list[str]:
     return [each.code for each in alarms.current(conn, now, WEEK)]
+
+
+def watched(conn: Connection, now: float) -> list[Alarm]:
+    """Look, and write what changed."""
+    return alarms.write(conn, alarms.turns(conn, now), now)
 
 
 def seen(conn: Connection, at: float) -> None:
@@ -80,12 +85,38 @@ def test_an_alarm_begins_and_ends_with_one_event_each(conn: Connection) -> None:
     alarms.use_limits(WEEK)
     ordered(conn, now=10.0)
     seen(conn, 7 * DAY)
-    assert [each.code for each in alarms.watch(conn, 8 * DAY)] == ["behind"]
-    assert alarms.watch(conn, 8 * DAY + 60.0) == []
+    assert [each.code for each in watched(conn, 8 * DAY)] == ["behind"]
+    assert watched(conn, 8 * DAY + 60.0) == []
     (text,) = alarms.of_device(conn, 1)
     assert text.startswith("It should run lamp 2.0.0 for 8 d now and does not")
     conn.execute(deployment.update().values(state="cancelled"))
-    assert alarms.watch(conn, 8 * DAY + 120.0) == []
+    assert watched(conn, 8 * DAY + 120.0) == []
     assert alarms.of_device(conn, 1) == ()
     said = [each["data"]["event"] for each in reversed(events.recent(conn)) if each["kind"] == alarms.KIND]
     assert said == ["began", "ended"]
+
+
+def test_what_two_looks_saw_is_written_once(conn: Connection) -> None:
+    alarms.use_limits(WEEK)
+    ordered(conn, now=10.0)
+    seen(conn, 8 * DAY)
+    one, other = alarms.turns(conn, 8 * DAY), alarms.turns(conn, 8 * DAY)
+    assert [each.code for each in alarms.write(conn, one, 8 * DAY)] == ["behind"]
+    assert alarms.write(conn, other, 8 * DAY) == []
+    conn.execute(device.update().values(last_seen=1.0))
+    one, other = alarms.turns(conn, 9 * DAY), alarms.turns(conn, 9 * DAY)
+    for each in (one, other):
+        assert each.ended == [(1, "behind")]
+        alarms.write(conn, each, 9 * DAY)
+    assert [each["data"]["event"] for each in events.recent(conn) if each["kind"] == alarms.KIND] == [
+        "ended",
+        "began",
+    ]
+
+
+def test_many_alarms_are_written_a_few_at_a_time() -> None:
+    began = [alarms.Alarm(pk, "behind", "It stays behind.") for pk in range(5)]
+    parts = list(alarms.Turns(began, [(9, "silent")]).split(2))
+    assert [len(each.began) for each in parts] == [2, 2, 1]
+    assert [each.ended for each in parts] == [[(9, "silent")], [], []]
+    assert list(alarms.Turns([], []).split(2)) == []

@@ -6,6 +6,7 @@ Rule: each is found again by the next look, however the last one ended; a row th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from homie_ota.bus import Bus
 from homie_ota.model import Deployment
@@ -16,6 +17,9 @@ from homie_ota.store.database import Connection, Database
 
 REPAIR_EVERY = 60.0
 """Seconds between two looks whether every turn fits the state of its device, and whether an alarm began."""
+
+A_PART = 100
+"""Alarms that one transaction writes."""
 
 
 class Upkeep:
@@ -38,9 +42,14 @@ class Upkeep:
         if self._repaired <= now < self._repaired + REPAIR_EVERY:
             return False
         self._repaired = now
-        for alarm in await self._database.write(lambda conn: alarms.watch(conn, now)):
-            self._bus.say("alarm", device_pk=alarm.device_pk, code=alarm.code)
+        await self._watch(now)
         return await self._database.write(lambda conn: _repair(conn, now)) > 0
+
+    async def _watch(self, now: float) -> None:
+        """The look reads everything beside the writer; only what changed waits for it."""
+        for part in (await self._database.read(lambda conn: alarms.turns(conn, now))).split(A_PART):
+            for alarm in await self._database.write(partial(alarms.write, seen=part, now=now)):
+                self._bus.say("alarm", device_pk=alarm.device_pk, code=alarm.code)
 
 
 def _due(connection: Connection, now: float) -> tuple[list[Deployment], list[Deployment]]:

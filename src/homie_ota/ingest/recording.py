@@ -28,7 +28,7 @@ EVERY = 300
 TICK = 2.0
 """Seconds between two looks; each takes the devices whose turn it is."""
 
-A_TURN = 64
+A_TURN = 24
 """Devices that one transaction writes, so that nobody waits long behind it."""
 
 

@@ -6,7 +6,7 @@ Rule: an alarm is what the rows say now; that it began and that it ended are eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -150,12 +150,25 @@ def _interval(facts: dict[str, Any]) -> float:
 # --- Begun and ended ------------------------------------------------------------------------------------------------
 
 
-def standing(connection: Connection) -> dict[tuple[int, str], str]:
-    """The alarms that began and have not ended: device and code → the sentence."""
+class Turns(NamedTuple):
+    """What is to be written after a look: alarms that began, and device and code of those that ended."""
+
+    began: list[Alarm]
+    ended: list[tuple[int, str]]
+
+    def split(self, size: int) -> Iterator[Turns]:
+        """The same in parts of at most so many of each, so that nobody waits long behind one transaction."""
+        for start in range(0, max(len(self.began), len(self.ended)), size):
+            yield Turns(self.began[start : start + size], self.ended[start : start + size])
+
+
+def standing(connection: Connection, device_pks: Sequence[int] | None = None) -> dict[tuple[int, str], str]:
+    """The alarms (of these devices, None: of all) that began and have not ended: device and code → the sentence."""
     found: dict[tuple[int, str], str] = {}
-    for pk, data in connection.execute(
-        sa.select(event.c.device_pk, event.c.data).where(_OF_ALARMS).order_by(event.c.seq)
-    ):
+    query = sa.select(event.c.device_pk, event.c.data).where(_OF_ALARMS).order_by(event.c.seq)
+    if device_pks is not None:
+        query = query.where(event.c.device_pk.in_(device_pks))
+    for pk, data in connection.execute(query):
         key = (pk, str(data.get("code", "")))
         if data.get("event") == "began":
             found[key] = str(data.get("text", ""))
@@ -166,17 +179,26 @@ def standing(connection: Connection) -> dict[tuple[int, str], str]:
 
 def of_device(connection: Connection, device_pk: int) -> tuple[str, ...]:
     """The sentences of the alarms of one device that have not ended."""
-    return tuple(text for (pk, _), text in standing(connection).items() if pk == device_pk)
+    return tuple(standing(connection, [device_pk]).values())
 
 
-def watch(connection: Connection, now: float) -> list[Alarm]:
-    """Write which alarms began and which ended since the last look; those that began."""
+def turns(connection: Connection, now: float) -> Turns:
+    """Which alarms began and which ended since the last look; a look at everything, for a read transaction."""
     before, found = standing(connection), current(connection, now)
     began = [each for each in found if (each.device_pk, each.code) not in before]
+    return Turns(began, sorted(before.keys() - {(each.device_pk, each.code) for each in found}))
+
+
+def write(connection: Connection, seen: Turns, now: float) -> list[Alarm]:
+    """Write what a look saw, unless somebody else has written it meanwhile; the alarms that began."""
+    pks = {each.device_pk for each in seen.began} | {pk for pk, _ in seen.ended}
+    before = standing(connection, sorted(pks))
+    began = [each for each in seen.began if (each.device_pk, each.code) not in before]
     for each in began:
         _tell(connection, each.device_pk, "began", each.code, each.text, now)
-    for pk, code in before.keys() - {(each.device_pk, each.code) for each in found}:
-        _tell(connection, pk, "ended", code, "", now)
+    for pk, code in seen.ended:
+        if (pk, code) in before:
+            _tell(connection, pk, "ended", code, "", now)
     return began
 
 
