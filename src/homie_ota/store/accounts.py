@@ -1,4 +1,4 @@
-"""Who may use this server: accounts, sessions and API tokens.
+"""Who may use this server: accounts, sessions and API tokens, and how each is proven.
 
 Rule: no password, session or token is stored, only what proves it: Argon2 of a password that a person may have chosen,
 SHA-256 of a secret that we made ourselves. A name that does not exist takes as long to refuse as a wrong password.
@@ -7,6 +7,7 @@ SHA-256 of a secret that we made ourselves. A name that does not exist takes as 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ SESSION_SECONDS = 30 * 86400.0
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 256
 """Longer ones are refused before they are hashed: hashing a megabyte is a way to keep a server busy."""
+NAME = re.compile(r"\w[\w.@+-]{0,63}")
+"""What an account may be called; Basic authentication ends a name at its first colon."""
 TOKEN_PREFIX = "hota_"  # noqa: S105 - what a token begins with, so that a scan for leaked secrets finds it
 
 # The second choice of RFC 9106 shrunk to what OWASP calls the least: a Raspberry Pi has other uses for its memory.
@@ -67,30 +70,42 @@ def exist(conn: Connection) -> bool:
 
 
 def get(conn: Connection, name: str) -> Account | None:
-    """The account of this name, None when there is none."""
+    """The account of this name; None when there is none, or none that may come in."""
     row = _row(conn, name)
     return None if row is None else _account(row)
 
 
 def adopt(conn: Connection, name: str, password: str, now: float) -> None:
     """Make the account of an old homie-ota.ini, or give it the password that is in that file now."""
-    if check_password(conn, name, password) is not None:
-        return
-    if _row(conn, name) is None:
-        create(conn, name, "admin", now)
-    _set_hash(conn, name, _hasher.hash(password[:LONGEST_PASSWORD]))
+    row = _row(conn, name)
+    if row is None:
+        _insert(conn, name, "admin", password[:LONGEST_PASSWORD], now)
+    elif row.disabled_at is None and check_password(conn, name, password) is None:
+        _set_hash(conn, name, _hasher.hash(password[:LONGEST_PASSWORD]))
 
 
 def create(conn: Connection, name: str, role: str, now: float) -> str:
     """Make an account with a random password, which is returned; Conflict where the name is taken."""
-    if role not in ROLES:
-        raise WrongUse(f"There is no role “{role}”. The roles are: {', '.join(ROLES)}.")
+    require_role(role)
+    if not NAME.fullmatch(name):
+        raise WrongUse("A name has 1 to 64 letters, digits, or . _ - + @, and begins with a letter or digit.")
     if _row(conn, name) is not None:
         raise Conflict(f"There is an account “{name}” already. Reset its password, or choose another name.")
     password = secrets.token_urlsafe(12)
+    _insert(conn, name, role, password, now)
+    return password
+
+
+def _insert(conn: Connection, name: str, role: str, password: str, now: float) -> None:
     row = {"name": name, "password_hash": _hasher.hash(password), "role": role, "created_at": now}
     conn.execute(sa.insert(account).values(row))
-    return password
+
+
+def require_role(role: str) -> frozenset[Right]:
+    """What a role may; raises WrongUse where there is none of this name."""
+    if role not in ROLES:
+        raise WrongUse(f"There is no role “{role}”. The roles are: {', '.join(ROLES)}.")
+    return ROLES[role]
 
 
 def reset(conn: Connection, name: str) -> str:
@@ -134,40 +149,57 @@ def check_password(conn: Connection, name: str, password: str) -> Account | None
     return None if row is None else _account(row)
 
 
-def open_session(conn: Connection, name: str, now: float, seconds: float = SESSION_SECONDS) -> str:
-    """Begin a session: its secret, for the cookie. Sessions that ended are swept out by the way."""
+def open_session(
+    conn: Connection,
+    name: str,
+    now: float,
+    seconds: float = SESSION_SECONDS,
+    *,
+    where: str = "",
+    agent: str = "",
+) -> str:
+    """Begin a session: its secret, for the cookie. Sessions that ended are swept out by the way.
+
+    `where` is the address that it came from, `agent` what the browser calls itself: so that a stranger's can be told.
+    """
     conn.execute(sa.delete(session).where(session.c.expires_at <= now))
     secret = secrets.token_urlsafe(32)
-    row = {"digest": _digest(secret), "account": name, "created_at": now, "expires_at": now + seconds}
-    conn.execute(sa.insert(session).values(row))
+    row = {"digest": digest(secret), "account": name, "created_at": now, "expires_at": now + seconds}
+    conn.execute(sa.insert(session).values(row | {"from_where": where[:64], "agent": agent[:120]}))
+    conn.execute(sa.update(account).where(account.c.name == name).values(last_login=now))
     return secret
 
 
 def by_session(conn: Connection, secret: str, now: float) -> Account | None:
     """Whose session this is, as long as it lasts."""
     found = sa.select(account).join(session, session.c.account == account.c.name)
-    row = conn.execute(found.where(session.c.digest == _digest(secret), session.c.expires_at > now)).first()
+    row = conn.execute(found.where(session.c.digest == digest(secret), session.c.expires_at > now)).first()
     return None if row is None else _account(row)
 
 
 def close_session(conn: Connection, secret: str) -> None:
     """End a session, now and on the server; one that does not exist is ended already."""
-    conn.execute(sa.delete(session).where(session.c.digest == _digest(secret)))
+    conn.execute(sa.delete(session).where(session.c.digest == digest(secret)))
 
 
 def make_token(
     conn: Connection, *, name: str, label: str, rights: Iterable[Right], now: float, seconds: float | None
 ) -> str:
-    """Make an API token of an account and return it: it cannot be shown again. `seconds` None: it does not expire."""
-    row = _row(conn, name)
-    if row is None:
-        raise NotFound(f"There is no account “{name}”.")
+    """Make an API token of an account and return it: it cannot be shown again. `seconds` None: it does not expire.
+
+    NotFound; WrongUse where the account lacks a right, or where the end is over already.
+    """
+    found = get(conn, name)
+    if found is None:
+        raise NotFound(f"There is no account “{name}” that may come in.")
+    if seconds is not None and seconds <= 0:
+        raise WrongUse("This token would have ended before it begins. Give a day to come, or none.")
     wanted = frozenset(rights)
-    if not wanted or not wanted <= ROLES[row.role]:
+    if not wanted or not wanted <= found.rights:
         raise WrongUse(f"A token needs at least one right, and none that {name} lacks.")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     values = {
-        "digest": _digest(secret),
+        "digest": digest(secret),
         "label": label[:64],
         "account": name,
         "scope": ",".join(sorted(wanted)),
@@ -182,38 +214,47 @@ def by_token(conn: Connection, secret: str, now: float) -> Account | None:
     """Whose token this is, with the rights of the token that its account (still) has; None when it expired."""
     alive = sa.or_(token.c.expires_at.is_(None), token.c.expires_at > now)
     found = sa.select(account, token.c.scope).join(token, token.c.account == account.c.name)
-    row = conn.execute(found.where(token.c.digest == _digest(secret), alive)).first()
+    row = conn.execute(found.where(token.c.digest == digest(secret), alive)).first()
     if row is None:
         return None
     granted = frozenset(Right(word) for word in row.scope.split(","))
-    return Account(row.name, granted & _account(row).rights)
+    owner = _account(row)
+    return None if owner is None else Account(owner.name, granted & owner.rights)
 
 
 def used_token(conn: Connection, secret: str, now: float) -> None:
     """Remember that a token was used, so that unused ones can be told."""
-    conn.execute(sa.update(token).where(token.c.digest == _digest(secret)).values(last_used=now))
+    conn.execute(sa.update(token).where(token.c.digest == digest(secret)).values(last_used=now))
 
 
-def tokens(conn: Connection, name: str) -> list[dict[str, Any]]:
-    """The tokens of an account, newest first: everything but the secret, which nobody has."""
-    rows = conn.execute(sa.select(token).where(token.c.account == name).order_by(token.c.created_at.desc()))
+def tokens(conn: Connection, name: str | None) -> list[dict[str, Any]]:
+    """The tokens of an account (None: of all), newest first: everything but the secret, which nobody has."""
+    query = sa.select(token).order_by(token.c.created_at.desc())
+    rows = conn.execute(query if name is None else query.where(token.c.account == name))
     return [dict(row) for row in rows.mappings()]
 
 
-def revoke_token(conn: Connection, name: str, digest: str) -> None:
-    """Take back a token of an account; NotFound."""
-    gone = sa.delete(token).where(token.c.account == name, token.c.digest == digest)
-    if conn.execute(gone).rowcount != 1:
+def revoke_token(conn: Connection, name: str | None, digest: str) -> dict[str, Any]:
+    """Take back a token of an account (None: whosever it is), and return what it was; NotFound.
+
+    The beginning of its digest is enough where only one begins so.
+    """
+    found = [each for each in tokens(conn, name) if len(digest) >= 8 and each["digest"].startswith(digest)]
+    if len(found) != 1:
         raise NotFound("There is no such token; it may have been revoked already.")
+    conn.execute(sa.delete(token).where(token.c.digest == found[0]["digest"]))
+    return found[0]
 
 
 def _row(conn: Connection, name: str) -> sa.Row[Any] | None:
     return conn.execute(sa.select(account).where(account.c.name == name)).first()
 
 
-def _account(row: sa.Row[Any]) -> Account:
-    return Account(row.name, ROLES.get(row.role, frozenset()))
+def _account(row: sa.Row[Any]) -> Account | None:
+    """None for one that was disabled: its password, sessions and tokens open nothing."""
+    return None if row.disabled_at is not None else Account(row.name, ROLES.get(row.role, frozenset()))
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """What is stored of a secret that we made ourselves."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

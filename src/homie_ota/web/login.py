@@ -34,6 +34,8 @@ DELAY = 0.3
 """Seconds that every wrong guess waits for its answer."""
 FREE_OF_ACCOUNT = 30
 """Mistakes on one account, from wherever, before it takes only one guess in a while."""
+AT_HOME = 30 * 86400.0
+"""Seconds for which nobody is held up where they logged in before by what strangers guess on their account."""
 TOUCH = 600.0
 REMEMBERED = 100
 
@@ -60,6 +62,7 @@ class Login:
         self._key = secrets.token_bytes(16)
         # Passwords that were right a moment ago, so that a script with `curl -u` is not slowed by Argon2 each time.
         self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._at_home: Recent[bool] = Recent(seconds=AT_HOME, most=REMEMBERED)
         self._touched: Recent[bool] = Recent(seconds=TOUCH, most=REMEMBERED)
         self._adopted = False
 
@@ -93,23 +96,40 @@ class Login:
 
     async def check(self, request: HTTPConnection, name: str, password: str) -> Account | None:
         """The account of this name and password; counts, delays and logs a wrong one. Raises TooManyGuesses."""
-        where, now = address(request), self._shell.clock()
+        where = address(request)
         key = network(where)
-        wait = max(self._by_address.wait(key, now), self._by_account.wait(name[:64], now))
-        if wait > 0:
-            raise TooManyGuesses(wait)
+        self._refuse_guessing(key, name)
         await self._adopt()
-        found = await self._stored(name, password)
+        if (found := await self._known_well(name, password)) is None:
+            async with self._hashing:
+                # Who waited here may have been answered meanwhile; else many guesses at once would count as one.
+                self._refuse_guessing(key, name)
+                found = await self._known_well(name, password) or await self._stored(name, password)
+                if found is None:
+                    count = self._count(key, name)
         if found is not None:
             self._by_address.succeeded(key)
+            self._at_home.put((key, name[:64]), True, self._shell.clock())
             return found
-        await self._wrong(key, name, where)
+        await self._wrong(count, name, where)
         return None
 
-    async def _wrong(self, key: str, name: str, where: str) -> None:
+    def _refuse_guessing(self, key: str, name: str) -> None:
         now = self._shell.clock()
-        count = self._by_address.failed(key, now)
+        wait = self._by_address.wait(key, now)
+        if self._at_home.get((key, name[:64]), now) is None:
+            wait = max(wait, self._by_account.wait(name[:64], now))
+        if wait > 0:
+            raise TooManyGuesses(wait)
+
+    def _count(self, key: str, name: str) -> int:
+        """Note a wrong guess; how many there were from there in a row."""
+        now = self._shell.clock()
         self._by_account.failed(name[:64], now)
+        return self._by_address.failed(key, now)
+
+    async def _wrong(self, count: int, name: str, where: str) -> None:
+        now = self._shell.clock()
         log.warning("Wrong password for %r from %s, the %d. in a row", clean(name, 64), where, count)
         if count in (5, 50, 500):  # the audit log must not become the way to fill the disk
             what = f"{count} wrong passwords"
@@ -126,16 +146,28 @@ class Login:
         self._adopted, name, password = True, auth.user, auth.password.get_secret_value()
         await self._shell.database.write(lambda conn: accounts.adopt(conn, name, password, now), urgent=True)
 
+    def _mark(self, name: str, password: str) -> bytes:
+        return hashlib.blake2b(f"{name}\0{password}".encode(errors="replace"), key=self._key).digest()
+
+    async def _known_well(self, name: str, password: str) -> Account | None:
+        """The account where this very password was right a moment ago, and was not changed since."""
+        if (before := self._known.get(self._mark(name, password))) is None:
+            return None
+
+        def read(conn: Connection) -> Account | None:
+            return accounts.get(conn, name) if accounts.password_hash(conn, name) == before else None
+
+        return await self._shell.database.read(read)
+
     async def _stored(self, name: str, password: str) -> Account | None:
-        digest = hashlib.blake2b(f"{name}\0{password}".encode(errors="replace"), key=self._key).digest()
-        database = self._shell.database
-        stored = await database.read(lambda conn: accounts.password_hash(conn, name))
-        if stored is not None and self._known.get(digest) == stored:
-            return await database.read(lambda conn: accounts.get(conn, name))
-        async with self._hashing:
-            found = await database.read(lambda conn: accounts.check_password(conn, name, password))
+        """The account of this name and password, by its stored hash; slow, by intent."""
+
+        def read(conn: Connection) -> tuple[Account | None, str | None]:
+            return accounts.check_password(conn, name, password), accounts.password_hash(conn, name)
+
+        found, stored = await self._shell.database.read(read)
         if found is not None and stored is not None:
-            self._known[digest] = stored
+            self._known[self._mark(name, password)] = stored
             while len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return found
@@ -154,7 +186,7 @@ class Login:
             raise TooManyGuesses(wait)
         found = await self._shell.database.read(lambda conn: accounts.by_token(conn, secret, now))
         if found is None:
-            await self._wrong(key, "(a token)", address(request))
+            await self._wrong(self._by_address.failed(key, now), "(a token)", address(request))
             return None
         if self._touched.get(secret, now) is None:
             self._touched.put(secret, True, now)
@@ -164,9 +196,12 @@ class Login:
     async def begin(self, request: HTTPConnection, account: Account) -> str:
         """Open a session for somebody who proved who they are; its secret, for the cookie."""
         now, where = self._shell.clock(), address(request)
+        agent = clean(request.headers.get("user-agent", ""), 120)
 
         def write(conn: Connection) -> str:
             audit.add(conn, at=now, who=account.name, what="logged in", from_where=where)
-            return accounts.open_session(conn, account.name, now, self.session_seconds)
+            return accounts.open_session(
+                conn, account.name, now, self.session_seconds, where=where, agent=agent
+            )
 
         return await self._shell.database.write(write, urgent=True)
