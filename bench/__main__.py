@@ -1,4 +1,4 @@
-"""`python -m bench [a b c d e f g h i] [--repetitions N] [--tiny] [--json] [--write FILE]`.
+"""`python -m bench [a b c d e f g h i j k] [--repetitions N] [--tiny] [--json] [--write FILE]`.
 
 Exit status 0 when everything could be measured, whether targets were met or not; 1 when something could not.
 """
@@ -17,7 +17,19 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import cold, decisions, first_page, http_images, inspection, live, push, report, waking, waves
+from bench import (
+    cold,
+    decisions,
+    first_page,
+    http_images,
+    inspection,
+    live,
+    pages,
+    push,
+    report,
+    waking,
+    waves,
+)
 from bench.figures import Figure
 from bench.processes import ROOT, Missing
 from bench.scale import FULL, TINY, Scale
@@ -32,6 +44,7 @@ PARTS: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "g": decisions.run,
     "h": waking.run,
     "i": waves.run,
+    "j": pages.run,
 }
 
 
@@ -42,8 +55,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "parts",
         nargs="*",
-        help="a cold inventory, b live, c HTTP, d MQTT, e start, f inspection, g decisions, h a wake-up, i a rollout; "
-        "else all",
+        help="a cold inventory, b live, c HTTP, d MQTT, e start, f inspection, g decisions, h a wake-up, i a rollout, "
+        "j pages, k live viewers; else all",
     )
     parser.add_argument("--repetitions", type=int, help="what each median is made of (5)")
     parser.add_argument("--tiny", action="store_true", help="so little that it takes seconds; proves nothing")

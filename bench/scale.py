@@ -34,6 +34,10 @@ class Scale:
     rollout_bytes: int = 40_960
     sleepers: int = 10_000
     wakes: int = 200
+    page_devices: int = 10_000
+    page_requests: int = 40
+    viewers: int = 200
+    viewing_seconds: float = 20.0
 
 
 FULL = Scale()
@@ -42,4 +46,5 @@ TINY = Scale(
     large_image_bytes=200_000, inspecting_seconds=0.01, fetches=20, connections=2, told=4, slow_readers=5,
     small_requests=10, pushes=4, fleets=(0, 10), idle_seconds=0.2, quiet_seconds=0.5,
     rollouts=(20, 200), day_devices=50, rollout_devices=8, rollout_parallel=4, sleepers=40, wakes=5,
+    page_devices=120, page_requests=1, viewers=5, viewing_seconds=2.0,
 )  # fmt: skip

@@ -23,6 +23,7 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "g": (),
     "h": (("mosquitto", "mosquitto"),),
     "i": (("mosquitto", "mosquitto"),),
+    "j": (),
 }
 UNITS = {"s", "ms", "/s", "MB", "%"}
 
