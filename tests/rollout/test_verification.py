@@ -351,7 +351,11 @@ def test_worse_than_before_and_than_the_others_is_harm_with_its_numbers() -> Non
         (Found.SILENT, Neighbours(4, silent=2), False),
         (Found.RESTARTING, Neighbours(1, restarted=1), False),  # a power cut in a house with two lamps
         (Found.RESTARTING, Neighbours(4, silent=4), True),
+        (Found.RESTARTING, Neighbours(4, habitual=4), True),  # sleepers boot whenever they wake
+        (Found.RESTARTING, Neighbours(4, restarted=1, habitual=2), False),
+        (Found.RESTARTING, Neighbours(5, restarted=1, habitual=2), True),
         (Found.LEFT, Neighbours(3, gone=2), False),
+        (Found.LEFT, Neighbours(3, gone=2, habitual=3), False),
         (Found.LEFT, Neighbours(), True),
     ],
 )

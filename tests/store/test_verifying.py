@@ -225,6 +225,38 @@ def test_each_way_of_being_harmed_ends_with_its_word_and_its_sentence(
     assert ended.harmful
 
 
+@pytest.mark.parametrize("key", ["v1", "v2", "v3"])
+def test_siblings_that_boot_whenever_they_wake_excuse_no_restart_loop(
+    connection: Connection, key: str
+) -> None:
+    sleepy = Timing(interval=60.0, awake=80.0, asleep=100.0)
+    asleep = [member(name, key, timing=sleepy) for name in SIBLINGS]
+    at_home = house(connection, member("hall", key, Faults(restart_loop=True)), *asleep).run(900)
+    while any(each.phase.name != "READY" for each in asleep):
+        at_home.run(1)
+    way_1 = {"name": "lamp", "version": "2.0.0"} if key == "v1" else {}
+    ended = at_home.end(at_home.update("hall", new(key), **way_1))
+    assert ended.before["siblings"]["total"] == 3
+    assert (ended.state, ended.code) == (S.FAILED, "restarting")
+    assert ended.after["siblings"]["restarted"] == 0
+
+
+def test_sleepers_that_are_gone_longer_than_their_habit_do_tell(connection: Connection) -> None:
+    sleepy = Timing(interval=60.0, awake=70.0, asleep=30.0)
+    asleep = [member(name, "v3", timing=sleepy) for name in SIBLINGS]
+    at_home = house(connection, member("hall", "v3"), *asleep).run(900)
+    while any(each.phase.name != "READY" for each in asleep):
+        at_home.run(1)
+    number = at_home.update("hall", new("v3"))
+    at_home.run(60)
+    for each in at_home.members.values():  # the access point is off
+        each.power_off()
+        at_home.leave(each)
+    at_home.run(600)
+    found = at_home.get(number)
+    assert (found.state, found.soak["excused"]) == (S.VERIFYING, 1)
+
+
 @pytest.mark.parametrize(
     ("faults", "code"),
     [(Faults(), "verified"), (Faults(heap_left=0.4), "worse-heap"), (Faults(silent=True), "silent")],

@@ -155,12 +155,16 @@ def anew(soak: Soak, at: float) -> Soak:
 
 
 class Neighbours(NamedTuple):
-    """How the untouched siblings fared meanwhile: how many there are, and how many of them are gone, and so on."""
+    """How the untouched siblings fared meanwhile: how many there are, and how many of them are gone, and so on.
+
+    `habitual` are those that boot all the time, as sleepers do: their boots say nothing.
+    """
 
     total: int = 0
     gone: int = 0
     silent: int = 0
     restarted: int = 0
+    habitual: int = 0
 
 
 class Compared(NamedTuple):
@@ -202,9 +206,10 @@ def judge(
 
 
 def _fared_alike(found: Found, neighbours: Neighbours) -> bool:
-    """Whether at least half of the siblings did the same: then it is not the image."""
+    """Whether at least half of the siblings that can tell did the same: then it is not the image."""
     alike: int = getattr(neighbours, _LIKEWISE[found])
-    return alike > 0 and 2 * alike >= neighbours.total
+    telling = neighbours.total - (neighbours.habitual if found is Found.RESTARTING else 0)
+    return alike > 0 and 2 * alike >= telling
 
 
 def _done(soak: Soak, compared: Compared, terms: Terms, now: float) -> Judgement:

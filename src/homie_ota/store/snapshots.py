@@ -27,6 +27,9 @@ SIBLINGS = 20
 FEWEST = 3
 """With fewer that run the same image, others of the same name are taken in."""
 
+MISSED = 1.5
+"""A sleeper that was not heard for so many times its rhythm is gone."""
+
 A_HABIT = 3
 """So many boots between rounds of statistics are a habit."""
 
@@ -111,12 +114,15 @@ def _sleeping(homie: str, rounds: Sequence[Sample]) -> dict[str, Any]:
 
     Later generations say that they sleep.
     """
+    every = _habit(rounds)
+    return {"sleeps": every > 0 and homie.startswith(("1", "2")), "every": every}
+
+
+def _habit(rounds: Sequence[Sample]) -> float:
+    """How far apart the boots are of a device that boots for most of its rounds of statistics; 0: it does not."""
     boots = [new[0] - old[0] for old, new in pairwise(rounds) if _has_booted(old, new)]
     often = len(boots) >= A_HABIT and 2 * len(boots) > len(rounds) - 1
-    return {
-        "sleeps": often and homie.startswith(("1", "2")),
-        "every": median(boots) if often else 0.0,
-    }
+    return median(boots) if often else 0.0
 
 
 def announced(row: dict[str, Any]) -> tuple[str, ...] | None:
@@ -148,8 +154,14 @@ def _siblings(connection: Connection, device_pk: int, row: dict[str, Any]) -> di
     found = _find_siblings(connection, device_pk, row["fw_name"], same_image)
     if len(found) < FEWEST:
         found |= _find_siblings(connection, device_pk, row["fw_name"], sa.true())
-    each = [[pk, _middle(rounds, 2), _middle(rounds, 3)] for pk, rounds in sorted(found.items())]
-    return {**summary([Snapshot(heap, signal) for _, heap, signal in each]), "total": len(each), "each": each}
+    each = [
+        [pk, _middle(rounds, 2), _middle(rounds, 3), _habit(rounds)] for pk, rounds in sorted(found.items())
+    ]
+    return {
+        **summary([Snapshot(heap, signal) for _, heap, signal, _ in each]),
+        "total": len(each),
+        "each": each,
+    }
 
 
 def summary(siblings: Sequence[Snapshot]) -> dict[str, Any]:
@@ -173,9 +185,13 @@ def _find_siblings(
 
 
 def untouched(
-    connection: Connection, of: Deployment, soak: Soak
+    connection: Connection, of: Deployment, soak: Soak, now: float
 ) -> tuple[list[Snapshot], list[Snapshot], Neighbours]:
-    """The siblings of the offer that got nothing since: how they were, how they are in the soak, how they fared."""
+    """The siblings of the offer that got nothing since: how they were, how they are in the soak, how they fared.
+
+    Each is judged by its own habit: that a sleeper boots when it wakes is nothing new, and while it sleeps as it always
+    does it tells nothing.
+    """
     listed = {row[0]: row for row in _listed(of)}
     touched = sa.exists().where(
         deployment.c.device_pk == device.c.pk,
@@ -189,9 +205,19 @@ def untouched(
         rounds = [each for each in map(_sample, recent) if each[0] >= soak.since]
         before.append(Snapshot(heap=listed[pk][1], signal=listed[pk][2]))
         after.append(Snapshot(heap=_middle(rounds, 2), signal=_middle(rounds, 3)))
-        fared.append((state not in AWAKE, _is_silent(recent, soak), _booted_since(rounds, soak.since)))
-    gone, silent, restarted = (sum(column) for column in zip(*fared, strict=True)) if fared else (0, 0, 0)
-    return before, after, Neighbours(len(fared), gone, silent, restarted)
+        gone, silent = state not in AWAKE, _is_silent(recent, soak)
+        every = _every(listed[pk])
+        missed = now - (recent[-1][0] if recent else 0.0) > MISSED * every
+        if not every:
+            fared.append((gone, silent, _booted_since(rounds, soak.since), False))
+        elif missed or not gone:
+            fared.append((gone, silent and missed, False, True))
+    return before, after, Neighbours(len(fared), *(sum(column) for column in zip(*fared, strict=True)))
+
+
+def _every(listed: Sequence[Any]) -> float:
+    """How far apart its boots were at the offer, 0 where they were none of its habits; older rows do not say."""
+    return _number(listed[3]) or 0.0 if len(listed) > 3 else 0.0
 
 
 def _listed(of: Deployment) -> list[list[Any]]:

@@ -79,7 +79,7 @@ def look(connection: Connection, number: int, *, now: float, listening_since: fl
 def _judge(
     connection: Connection, of: Deployment, soak: Soak, found: Found, terms: Terms, *, now: float
 ) -> Deployment | None:
-    compared, neighbours, after = _compare(connection, of, soak)
+    compared, neighbours, after = _compare(connection, of, soak, now)
     judged = verification.judge(found, soak, compared, neighbours, terms, now)
     if judged.event is None:
         return _save(connection, of, judged.soak or soak, terms)
@@ -90,13 +90,13 @@ def _judge(
 
 
 def _compare(
-    connection: Connection, of: Deployment, soak: Soak
+    connection: Connection, of: Deployment, soak: Soak, now: float
 ) -> tuple[Compared, Neighbours, dict[str, object]]:
     """What is better or worse, how the siblings fared, and both as they are stored."""
     target = firmwares.get(connection, of.sha256)
     row = snapshots.row_of(connection, of.device_pk)
     before, after = snapshots.of_soak(of, soak, row, target.name if target else row["fw_name"])
-    siblings_before, siblings_after, neighbours = snapshots.untouched(connection, of, soak)
+    siblings_before, siblings_after, neighbours = snapshots.untouched(connection, of, soak, now)
     found = health.compare(before, after, siblings_before, siblings_after, SETTINGS["thresholds"])
     siblings = snapshots.summary(siblings_after) | neighbours._asdict()
     told: dict[str, object] = {
