@@ -51,6 +51,7 @@ def test_every_state_has_a_character_that_the_legend_explains() -> None:
 
 
 def test_only_success_shares_its_character() -> None:
+    assert sorted(card.CODES.values()) == sorted(set(card.CODES.values()))
     signs = [each.sign for each in PUNCHES]
     assert {each for each in signs if signs.count(each) > 1} == {"+"}
     assert all(len(each) == 1 and each.isascii() and each.isprintable() and each != " " for each in signs)
@@ -75,14 +76,17 @@ def test_never_more_links_than_a_page_bears(sizes: dict[int, int]) -> None:
     assert sum(sizes[each] for each in drawn_singly(sizes)) <= MOST_LINKS
 
 
-@given(st.lists(st.sampled_from(PUNCHES), max_size=350))
-def test_rows_tell_every_device_once_and_count_it(punches: list[card.Punch]) -> None:
-    rows = card.rows(punches)
-    assert "".join(each.signs for each in rows) == "".join(each.sign for each in punches)
-    assert [each.first for each in rows] == list(range(0, len(punches), A_ROW))
-    assert all(sum(count for _, count in each.counts) == len(each.signs) for each in rows)
+@given(st.text("".join(card.CODES.values()), max_size=350))
+def test_rows_tell_every_device_once_and_count_it(codes: str) -> None:
+    rows = card.rows(codes)
+    shown = "".join(card.CODES[each] * count for row in rows for each, count in row.runs)
+    assert shown == codes
+    assert [each.first for each in rows] == list(range(0, len(codes), A_ROW))
+    for row in rows:
+        assert sum(count for _, count in row.counts) == sum(count for _, count in row.runs) <= A_ROW
 
 
 def test_a_row_is_told_in_words() -> None:
-    (row,) = card.rows([card.GOOD] * 8 + [card.HARM, card.WAITS])
-    assert (row.signs, card.label(row.counts)) == ("++++++++X.", "1 waiting, 8 good, 1 harm")
+    (row,) = card.rows("++++++++X.")
+    assert row.runs == ((card.GOOD, 8), (card.HARM, 1), (card.WAITS, 1))
+    assert card.label(row.counts) == "1 waiting, 8 good, 1 harm"

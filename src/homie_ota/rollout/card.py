@@ -6,8 +6,7 @@ is a word, too, for whoever cannot see it.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from homie_ota.model import DeploymentState
@@ -97,29 +96,43 @@ def drawn_singly(sizes: Mapping[int, int]) -> frozenset[int]:
     return frozenset(chosen)
 
 
+CODES: Mapping[Punch, str] = {each: "o" if each is BOOTED else each.sign for each in PUNCHES}
+"""A letter for each, in which thousands are counted quickly: the two that share a character have two."""
+
+_BY_CODE = {code: each for each, code in CODES.items()}
+
+Counts = tuple[tuple[Punch, int], ...]
+
+
 class Row(NamedTuple):
-    """A row of a large wave: who is first in it (counts from 0), its characters, and how many are what."""
+    """A row of a large wave: who is first in it (counts from 0), runs of the same character, how many are what."""
 
     first: int
-    signs: str
-    counts: tuple[tuple[Punch, int], ...]
+    runs: Counts
+    counts: Counts
 
 
-def rows(punches: Sequence[Punch]) -> list[Row]:
-    """The rows of a large wave."""
-    return [
-        Row(at, "".join(each.sign for each in part), counted(part))
-        for at in range(0, len(punches), A_ROW)
-        if (part := punches[at : at + A_ROW])
-    ]
+def rows(codes: str) -> list[Row]:
+    """The rows of a large wave, given as codes."""
+    parts = ((at, codes[at : at + A_ROW]) for at in range(0, len(codes), A_ROW))
+    return [Row(at, _runs(part), counted(part)) for at, part in parts]
 
 
-def counted(punches: Sequence[Punch]) -> tuple[tuple[Punch, int], ...]:
+def _runs(codes: str) -> Counts:
+    found = []
+    while codes:
+        rest = codes.lstrip(codes[0])
+        found.append((_BY_CODE[codes[0]], len(codes) - len(rest)))
+        codes = rest
+    return tuple(found)
+
+
+def counted(codes: str) -> Counts:
     """How many there are of each, in the order of the legend."""
-    found = Counter(punches)
-    return tuple((each, found[each]) for each in PUNCHES if found[each])
+    known = set(codes)
+    return tuple((each, codes.count(code)) for code, each in _BY_CODE.items() if code in known)
 
 
-def label(counts: Sequence[tuple[Punch, int]]) -> str:
+def label(counts: Counts) -> str:
     """The counts in words: `8 good, 1 harm`."""
     return ", ".join(f"{count} {each.word}" for each, count in counts)

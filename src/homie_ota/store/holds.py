@@ -5,7 +5,7 @@ Rule: each hold is said once here and once in `rollout/starting.py`; a hold that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +17,9 @@ from homie_ota.rollout.plan import MemberState
 from homie_ota.rollout.rhythm import spell
 from homie_ota.rollout.why import Hold
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import deployments, flight, marks, rhythm, rollouts, scene
+from homie_ota.store import flight, marks, rhythm, rollouts, scene
 from homie_ota.store.memberships import Member
+from homie_ota.store.scene import Scene
 from homie_ota.store.tables import deployment, device, event, leftover
 
 STILL_COMING = 600.0
@@ -36,7 +37,7 @@ def free(now: float) -> list[Condition]:
         deployment.c.not_before.is_(None) | (deployment.c.not_before <= now),
         deployment.c.fresh_after.is_(None) | (device.c.state_since > deployment.c.fresh_after),
         device.c.pinned_until.is_(None) | (device.c.pinned_until <= now),
-        device.c.pk.not_in(_with_leftovers()),
+        ~_with_leftover(),
         ~_still_coming(now),
     ]
 
@@ -69,31 +70,92 @@ def _still_coming(now: float) -> sa.Exists:
 
 def of(connection: Connection, waiting: Deployment, local: LocalTime, now: float) -> tuple[Hold, ...]:
     """Why a queued deployment is not sent now, what counts most first; empty when it is its turn."""
-    row = connection.execute(sa.select(device).where(device.c.pk == waiting.device_pk)).mappings().first()
-    mine = sa.select(deployment).where(deployment.c.id == waiting.id)
-    queued = connection.execute(mine).mappings().first()
-    if row is None or queued is None or waiting.state is not DeploymentState.QUEUED:
+    found = _queued(connection, [waiting.id]).get(waiting.id)
+    if found is None or waiting.state is not DeploymentState.QUEUED:
         return ()
-    of_device, of_queued = dict(row), dict(queued)
-    found = [rule(connection, of_device, of_queued, now) for rule in _RULES]
-    if waiting.rollout_id is not None:
-        found.append(_of_rollout(connection, waiting.rollout_id, of_queued, local, now))
-    return tuple(each for each in found if each is not None)
+    return tuple(_each(connection, *found, _RULES, Scenes(connection, local, now)))
 
 
 MOST_TOLD = 20
-"""Members of a list that are asked for what holds them back: it takes some milliseconds each."""
+"""Members of a list that are asked for what holds them back: one that sleeps takes a millisecond or two."""
 
 
-def told(connection: Connection, found: Sequence[Member], local: LocalTime, now: float) -> list[Member]:
-    """Members of a rollout, those that are queued with what holds them back as their reason; the first MOST_TOLD."""
+def told(
+    connection: Connection, found: Sequence[Member], local: LocalTime, now: float, most: int = MOST_TOLD
+) -> list[Member]:
+    """Members of a rollout, those that are queued with what holds them back as their reason; the first `most`."""
     asked = [each.deployment_id for each in found if each.outcome is MemberState.QUEUED and not each.reason]
+    rows = _queued(connection, [number for number in asked if number is not None][:most])
+    suspects, scenes = _suspects(connection, rows, now), Scenes(connection, local, now)
     reasons: dict[int | None, str] = {}
-    for number in asked[:MOST_TOLD]:
-        waiting = deployments.get(connection, number) if number is not None else None
-        first = next(iter(of(connection, waiting, local, now)), None) if waiting is not None else None
+    for number, (row, queued) in rows.items():
+        rules = _RULES if row["pk"] in suspects else _CHEAP
+        first = next(_each(connection, row, queued, rules, scenes), None)
         reasons[number] = first.text if first is not None else ""
     return [each._replace(reason=each.reason or reasons.get(each.deployment_id, "")) for each in found]
+
+
+Queued = dict[int, tuple["Row", "Row"]]
+
+
+def _queued(connection: Connection, numbers: Sequence[int]) -> Queued:
+    """The device and the deployment of each that is queued, by its number."""
+    mine = sa.select(deployment).where(
+        deployment.c.id.in_(list(numbers)), deployment.c.state == DeploymentState.QUEUED.value
+    )
+    queued = connection.execute(mine).mappings().all() if numbers else []
+    theirs = sa.select(device).where(device.c.pk.in_([each["device_pk"] for each in queued]))
+    rows = {each["pk"]: dict(each) for each in connection.execute(theirs).mappings()} if queued else {}
+    known = (each for each in queued if each["device_pk"] in rows)
+    return {each["id"]: (rows[each["device_pk"]], dict(each)) for each in known}
+
+
+def _suspects(connection: Connection, rows: Queued, now: float) -> set[int]:
+    """Devices for which the rules that ask the database have something to say; few, nearly always."""
+    pks = [row["pk"] for row, _ in rows.values()]
+    query = sa.select(device.c.pk).where(device.c.pk.in_(pks), _with_leftover() | _still_coming(now))
+    return set(connection.execute(query).scalars()) if pks else set()
+
+
+def _with_leftover() -> Condition:
+    return device.c.pk.in_(_with_leftovers())
+
+
+def _each(
+    connection: Connection, row: Row, queued: Row, rules: Sequence[Rule], scenes: Scenes
+) -> Iterator[Hold]:
+    for rule in rules:
+        held = rule(connection, row, queued, scenes.now)
+        if held is not None:
+            yield held
+    of_rollout = scenes.hold(queued)
+    if of_rollout is not None:
+        yield of_rollout
+
+
+class Scenes:
+    """The rollouts of those who wait, each looked at once for all of its members."""
+
+    def __init__(self, connection: Connection, local: LocalTime, now: float) -> None:
+        self._connection, self._local, self.now = connection, local, now
+        self._found: dict[int, Scene | None] = {}
+
+    def hold(self, queued: Row) -> Hold | None:
+        """What of its rollout holds a deployment back."""
+        now_so = self._scene(queued["rollout_id"])
+        if now_so is None:
+            return None
+        guarded = scene.guarded(self._connection, queued["device_pk"], now_so.rollout.plan, self.now)
+        answer = now_so.may_start(queued, self._local, guarded)
+        return answer if isinstance(answer, Hold) else None
+
+    def _scene(self, number: int | None) -> Scene | None:
+        if number is not None and number not in self._found:
+            rollout, flying = rollouts.get(self._connection, number), flight.now_flying(self._connection)
+            self._found[number] = (
+                None if rollout is None else scene.look(self._connection, rollout, flying, self.now)
+            )
+        return None if number is None else self._found[number]
 
 
 Row = Mapping[str, Any]
@@ -120,7 +182,7 @@ def _busy(connection: Connection, row: Row, _queued: Row, now: float) -> Hold | 
 
 
 def _pinned(connection: Connection, row: Row, _queued: Row, now: float) -> Hold | None:
-    pin = marks.pin_of(connection, row["pk"], now)
+    pin = marks.pin_of(connection, row["pk"], now) if row["pinned_until"] else None
     return Hold("pinned", f"It is pinned: {pin.reason}.", pin.until) if pin else None
 
 
@@ -154,16 +216,6 @@ def _away(connection: Connection, row: Row, queued: Row, now: float) -> Hold | N
     return Hold("asleep", text, ahead.chance.at if ahead.chance else None)
 
 
-_RULES = (_leftover, _busy, _pinned, _fresh, _not_before, _away)
-
-
-def _of_rollout(
-    connection: Connection, rollout_id: int, queued: Row, local: LocalTime, now: float
-) -> Hold | None:
-    rollout = rollouts.get(connection, rollout_id)
-    if rollout is None:
-        return None
-    guarded = scene.guarded(connection, queued["device_pk"], rollout.plan, now)
-    now_so = scene.look(connection, rollout, flight.now_flying(connection), now)
-    answer = now_so.may_start(queued, local, guarded)
-    return answer if isinstance(answer, Hold) else None
+Rule = Callable[[Connection, Row, Row, float], Hold | None]
+_RULES: tuple[Rule, ...] = (_leftover, _busy, _pinned, _fresh, _not_before, _away)
+_CHEAP = tuple(each for each in _RULES if each not in (_leftover, _busy))

@@ -47,6 +47,13 @@ def view(connection: Connection, of: Rollout) -> View:
     )
 
 
+def gates(connection: Connection, of: Rollout) -> View:
+    """The rollout as its gates see it, for who looks at it: without who is away, about whom only the engine decides."""
+    counted = count(connection, of.id)
+    *waves, lane = [_wave(each, counted, {}) for each in rollouts.waves(connection, of.id)]
+    return View(state=of.state, plan=of.plan, waves=waves, lane=lane, standing=of.standing)
+
+
 def _wave(row: Wave, counted: Mapping[int, _Counted], away: Mapping[int, float]) -> WaveView:
     found = counted.get(row.number, _Counted(Tally(), None))
     return WaveView(
