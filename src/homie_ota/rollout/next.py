@@ -68,8 +68,8 @@ class Flying:
 class Known:
     """What is known of one device that can be said of its future; empty and None where there is nothing.
 
-    `trouble` is the sentence that belongs to `need`. `chance` and `fit` are those of a device that is away. `rollout`
-    says what its rollout does with it, `window` when its window opens.
+    `trouble` is the sentence that belongs to `need`. `chance` and `fit` are those of a device that is away; `due`: its
+    time has come. `rollout` says what its rollout does with it, `window` when its window opens.
     """
 
     state: State
@@ -82,6 +82,7 @@ class Known:
     pinned_until: float | None = None
     pin_reason: str = ""
     chance: Chance | None = None
+    due: bool = False
     fit: Fit | None = None
     rollout: str = ""
     window: float | None = None
@@ -188,7 +189,7 @@ def _asleep(known: Known) -> Next | None:
     chance = known.chance
     if chance is None:
         return _told("asleep", f"gets {flying.firmware or 'its image'} when it comes back")
-    parts: list[str | Piece] = ["wakes about ", Piece(at=chance.at), f" for {spell(chance.for_seconds)}"]
+    parts = _waking(chance, known.due)
     if known.fit is None:
         parts.append(f"; then gets {flying.firmware or 'its image'}")
     elif known.fit.fits:
@@ -196,6 +197,13 @@ def _asleep(known: Known) -> Next | None:
     else:
         parts.append(f"; the image needs {spell(known.fit.needs)}: will not fit")
     return _told("asleep" if known.fit is None or known.fit.fits else "will-not-fit", *parts)
+
+
+def _waking(chance: Chance, due: bool) -> list[str | Piece]:
+    awake_for = f" for {spell(chance.for_seconds)}"
+    if due:
+        return ["should wake about now" + awake_for]
+    return ["wakes about ", Piece(at=chance.at), awake_for]
 
 
 def _held_otherwise(known: Known) -> Next | None:

@@ -7,7 +7,7 @@ comes from, like everything that is learned of a device.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -38,6 +38,17 @@ def past(connection: Connection, device_pk: int) -> Past:
     )
     told = {fact: _numbers(value) for fact, value in connection.execute(query)}
     return Past(reboots=told.get(REBOOT, ()), rates=told.get(RATE, ()))
+
+
+def past_of(connection: Connection, device_pks: Collection[int]) -> dict[int, Past]:
+    """The same of many devices; those of which nothing was measured are left out."""
+    query = sa.select(learned.c.device_pk, learned.c.fact, learned.c.value).where(
+        learned.c.device_pk.in_(list(device_pks)), learned.c.fact.in_([REBOOT, RATE])
+    )
+    told: dict[int, dict[str, tuple[float, ...]]] = {}
+    for pk, fact, value in connection.execute(query):
+        told.setdefault(pk, {})[fact] = _numbers(value)
+    return {pk: Past(each.get(REBOOT, ()), each.get(RATE, ())) for pk, each in told.items()}
 
 
 def rates(connection: Connection, *, latest: int) -> tuple[float, ...]:

@@ -43,7 +43,8 @@ class _Sort(NamedTuple):
     may_miss: bool = False
 
 
-_RANKS = overview.ranks()
+BY_NEED = "needs"
+"""Sorts those who need a person first; upwards only."""
 
 SORTS: dict[str, _Sort] = {
     "id": _Sort((device.c.device_id,)),
@@ -55,7 +56,6 @@ SORTS: dict[str, _Sort] = {
     "uptime": _Sort((device.c.uptime,), may_miss=True),
     "heap": _Sort((device.c.heap,), may_miss=True),
     "seen": _Sort((device.c.last_seen,), downwards=True),  # an age: the latest news has the smallest
-    "needs": _Sort((sa.func.coalesce(_RANKS.c.rank, RANK_REST, type_=sa.Integer), device.c.device_id)),
 }
 """What lists sort by; with a `-` in front downwards."""
 
@@ -72,36 +72,68 @@ def find(
     limit: int = 50,
     cursor: str | None = None,
     now: float,
+    whole: bool = True,
 ) -> Page:
     """A page of the devices that the query `text` finds; items are rows with what `complete` adds.
+
+    Not `whole`: without what is large, which lists do not show (`facts`, `nodes`, `recent`).
 
     Raises WrongUse for a query, state, sort or cursor without meaning.
     """
     where = _where(connection, text, state, now)
-    order, downwards = _order(sort)
     limit = max(1, min(limit, MOST))
+    look = _by_need if sort == BY_NEED else _by_columns
+    keys = look(connection, where, sort, limit + 1, cursor)
+    total = connection.execute(sa.select(sa.func.count()).select_from(device).where(where)).scalar() or 0
+    following = _closed(sort, keys[limit - 1]) if len(keys) > limit else None
+    return Page(
+        complete(connection, _rows(connection, [key[-1] for key in keys[:limit]], whole)), total, following
+    )
+
+
+Keys = list[Any]
+
+
+def _by_columns(
+    connection: Connection, where: Condition, sort: str, most: int, cursor: str | None
+) -> list[Keys]:
+    """The keys of the first `most` behind the cursor."""
+    order, downwards = _order(sort)
     # Only what is sorted by: an index holds it, while the rows with their JSON are two thousand bytes each.
-    query = sa.select(*order).select_from(_source(sort)).where(where).limit(limit + 1)
+    query = sa.select(*order).where(where).limit(most)
     query = query.order_by(*(column.desc() if downwards else column for column in order))
     if cursor:
         query = query.where(_behind(order, downwards, _opened(cursor, sort, order)))
-    keys = [list(row) for row in connection.execute(query)]
-    total = connection.execute(sa.select(sa.func.count()).select_from(device).where(where)).scalar() or 0
-    following = _closed(sort, keys[limit - 1]) if len(keys) > limit else None
-    return Page(complete(connection, _rows(connection, [key[-1] for key in keys[:limit]])), total, following)
+    return [list(row) for row in connection.execute(query)]
 
 
-def _source(sort: str) -> sa.FromClause:
-    """The devices, with their ranks where those are sorted by."""
-    by_need = sort.removeprefix("-") == "needs"
-    return device.outerjoin(_RANKS, _RANKS.c.pk == device.c.pk) if by_need else device
+def _by_need(
+    connection: Connection, where: Condition, sort: str, most: int, cursor: str | None
+) -> list[Keys]:
+    """The same for those who need a person first: the few that have a rank, then all others by id."""
+    ranks = overview.ranks()
+    order = [ranks.c.rank, device.c.device_id, device.c.pk]
+    begin = _opened(cursor, sort, order) if cursor else None
+    found: list[Keys] = []
+    if begin is None or begin[0] < RANK_REST:
+        ranked = sa.select(*order).join(device, device.c.pk == ranks.c.pk).where(where)
+        ranked = ranked.where(_behind(order, False, begin)) if begin is not None else ranked
+        found = [list(row) for row in connection.execute(ranked.order_by(*order).limit(most))]
+        begin = None
+    if len(found) < most:
+        rest = sa.select(*order[1:]).where(where, (device.c.pk + 0).not_in(sa.select(ranks.c.pk)))
+        rest = rest.where(_behind(order[1:], False, begin[1:])) if begin is not None else rest
+        rows = connection.execute(rest.order_by(*order[1:]).limit(most - len(found)))
+        found += [[RANK_REST, *row] for row in rows]
+    return found
 
 
-def _rows(connection: Connection, pks: Sequence[int]) -> list[dict[str, Any]]:
-    rows = {
-        row["pk"]: dict(row)
-        for row in connection.execute(sa.select(device).where(device.c.pk.in_(pks))).mappings()
-    }
+_LIGHT = [each for each in device.columns if each.name not in ("facts", "nodes", "recent")]
+
+
+def _rows(connection: Connection, pks: Sequence[int], whole: bool) -> list[dict[str, Any]]:
+    query = sa.select(device) if whole else sa.select(*_LIGHT)
+    rows = {row["pk"]: dict(row) for row in connection.execute(query.where(device.c.pk.in_(pks))).mappings()}
     return [rows[pk] for pk in pks if pk in rows]
 
 
@@ -186,7 +218,7 @@ def _order(sort: str) -> tuple[list[sa.ColumnElement[Any]], bool]:
     found = SORTS.get(sort.removeprefix("-"))
     if found is None:
         raise WrongUse(
-            f"Devices cannot be sorted by {sort[:40]!r}; it is one of {', '.join(SORTS)}, or -id, …."
+            f"Devices cannot be sorted by {sort[:40]!r}; it is one of {', '.join(SORTS)}, needs, or -id, …."
         )
     downwards = sort.startswith("-") is not found.downwards
     columns = list(found.columns)
