@@ -27,6 +27,7 @@ from bench import (
     pages,
     push,
     report,
+    viewers,
     waking,
     waves,
 )
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "h": waking.run,
     "i": waves.run,
     "j": pages.run,
+    "k": viewers.run,
 }
 
 

@@ -1,7 +1,7 @@
 """The server of (j) and (k): the web application over a database with a fleet, without a broker.
 
-`python -m bench.pages_server '{"data": …, "sizes": […], "port": …}'`; says when it serves. A line `change 50` on its
-standard input lets so many devices change a second, those at the top of the inventory first.
+`python -m bench.pages_server '{"data": …, "sizes": […], "port": …}'`; says when it serves. A line on its standard
+input, `{"change": 50, "pks": […]}`, lets so many of these devices change a second.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ from homie_ota.store.tables import device
 from homie_ota.web.app import BrokerStatus, Shell, build
 from homie_ota.web.render import page
 
-SHOWN = 100
-"""Devices that change: as many as a page of the inventory has."""
 TICK = 0.1
 
 
@@ -71,11 +69,11 @@ async def _main(about: dict[str, Any]) -> int:
 
 async def _obey(shell: Shell) -> None:
     loop = asyncio.get_running_loop()
-    line = await loop.run_in_executor(None, sys.stdin.readline)
-    a_tick, turn = max(1, round(float(line.split()[1]) * TICK)), itertools.count()
+    about = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
+    a_tick, turn = max(1, round(about["change"] * TICK)), itertools.cycle(about["pks"])
     while True:
         began = loop.time()
-        pks = [1 + next(turn) % SHOWN for _ in range(a_tick)]
+        pks = list(itertools.islice(turn, a_tick))
         await shell.database.write(lambda conn, pks=pks: _change(conn, pks))  # type: ignore[misc]
         for pk in pks:
             shell.bus.say("device", device_pk=pk, state="ready")

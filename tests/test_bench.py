@@ -24,6 +24,7 @@ PROGRAMS: dict[str, tuple[tuple[str, str], ...]] = {
     "h": (("mosquitto", "mosquitto"),),
     "i": (("mosquitto", "mosquitto"),),
     "j": (),
+    "k": (),
 }
 UNITS = {"s", "ms", "/s", "MB", "%"}
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 0.05
 """Seconds that the first notice after a quiet time waits for others."""
-MOMENT = 1.0
+MOMENT = 0.5
 """Seconds between two rounds at least."""
 SHARE = 0.25
 """The most of a core that drawing may take."""
