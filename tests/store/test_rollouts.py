@@ -13,8 +13,8 @@ from homie_ota.model import Deployment, DeploymentState, Purpose
 from homie_ota.rollout import strategy
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.rollout.plan import Gate, MemberState, Plan, RolloutState, WaveRule, WaveState
-from homie_ota.rollout.reasons import ABSENT, CANCELLED, NOT_BACK, Reason
+from homie_ota.rollout.plan import Gate, MemberState, OnHarm, Plan, RolloutState, WaveRule, WaveState
+from homie_ota.rollout.reasons import ABSENT, CANCELLED, NOT_BACK, Reason, worse
 from homie_ota.rollout.rhythm import Awake
 from homie_ota.store import (
     acting,
@@ -487,6 +487,25 @@ def test_revert_sends_each_device_what_it_ran_before_and_never_twice(conn: Conne
     assert returning.go_back(conn, ended, now=30.0).decided == 0
 
 
+def test_the_end_of_a_way_back_says_what_harmed_whom(conn: Connection) -> None:
+    fleet(conn, 2)
+    of = started(conn, plan=replace(PLAN, waves=(WaveRule(gate=QUICK),), on_harm=OnHarm.REVERT))
+    step(conn, of, 12.0)
+    first, second = fill(conn, of, 12.0)
+    end(conn, second, *GOOD, reason=VERIFIED, now=13.0)
+    end(conn, first, *GOOD[:-1], Event.HARM, reason=worse("worse-heap", "free heap −60 %"), now=14.0)
+    step(conn, of, 15.0)
+    going = rollouts.require(conn, of.id)
+    assert going.state is S.REVERTING
+    for back in returning.go_back(conn, going, now=16.0).made:
+        end(conn, back, *GOOD, reason=VERIFIED, now=17.0)
+    step(conn, of, 18.0)
+    ended = rollouts.require(conn, of.id)
+    assert (ended.state, outcomes(conn, of)) == (S.FINISHED, {1: "reverted", 2: "reverted"})
+    assert ended.reason.startswith("Back: 2 devices; no way back: 0. Harmed: lamp-1: ")
+    assert "free heap −60 %" in ended.reason
+
+
 def test_a_bench_device_goes_back_to_what_it_ran_before_its_trial(conn: Connection) -> None:
     fleet(conn, 1)
     marks.put_tag(conn, 1, "bench", by="me", now=1.0)
@@ -520,6 +539,14 @@ def test_a_way_back_that_fails_leaves_the_device_to_a_person(conn: Connection) -
     (back,) = returning.go_back(conn, going, now=20.0).made
     end(conn, back, *BAD, reason=NOT_BACK, now=21.0)
     assert outcomes(conn, of) == {1: "stranded"}
+    (member,), _ = memberships.page(conn, of.id)
+    assert member.reason.startswith("It did not get back to lamp 1.0.0. The device has not come back")
+    assert "new firmware" not in member.reason
+    step(conn, of, 22.0)
+    ended = rollouts.require(conn, of.id).reason
+    assert ended.startswith(
+        "Back: 0 devices; no way back: 1. Not back: lamp-1: It did not get back to lamp 1.0.0."
+    )
     assert returning.go_back(conn, going, now=22.0).decided == 0
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from homie_ota.model import Deployment, DeploymentState
-from homie_ota.rollout import lifecycle
+from homie_ota.model import Deployment, DeploymentState, Purpose
+from homie_ota.rollout import lifecycle, way_back
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 
@@ -44,12 +44,19 @@ def changes(
 
 
 def _reason(before: Deployment, state: DeploymentState, reason: Reason | None, note: str) -> str:
+    text = _text(before, reason)
     if state is S.SUCCEEDED:
         kept = note or ("" if before.state is S.FAILED else before.reason)
-        return " ".join(filter(None, (kept, reason.text if reason else "")))
+        return " ".join(filter(None, (kept, text)))
     if before.state is S.FAILED:
         return note  # it came back after all
-    return reason.text if reason else note or before.reason
+    return text if reason else note or before.reason
+
+
+def _text(of: Deployment, reason: Reason | None) -> str:
+    if reason is None:
+        return ""
+    return way_back.said(reason.text) if of.purpose == Purpose.REVERT else reason.text
 
 
 def _is_late(before: Deployment, state: DeploymentState) -> bool:

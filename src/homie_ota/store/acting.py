@@ -19,7 +19,7 @@ from homie_ota.rollout.course import Move
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import deployments, holding, memberships, progress, rollouts
+from homie_ota.store import deployments, holding, memberships, progress, returning, rollouts
 from homie_ota.store.holding import Change
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import deployment, device, membership
@@ -205,7 +205,9 @@ def _revert(connection: Connection, of: Rollout, action: actions.Revert, now: fl
 
 
 def _finish(connection: Connection, of: Rollout, action: actions.Finish, now: float) -> bool:
-    return rollouts.move(connection, of, Move.FINISH, now=now, by=ENGINE, reason=action.reason) is not None
+    story = returning.story(connection, of) if of.state is RolloutState.REVERTING else ""
+    reason = f"{action.reason} {story}".strip()
+    return rollouts.move(connection, of, Move.FINISH, now=now, by=ENGINE, reason=reason) is not None
 
 
 def _move(connection: Connection, of: Rollout, old: RolloutState, how: Move, reason: str, now: float) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import members
 from homie_ota.rollout.plan import MemberState
+from homie_ota.store import naming
 from homie_ota.store.database import upsert
 from homie_ota.store.tables import device, membership, rollout
 
@@ -80,13 +81,19 @@ def note(connection: Connection, moved: Deployment) -> None:
     if moved.outcome and outcome not in _ALWAYS:
         # An older attempt that failed, or was taken back, says nothing when another one runs by now.
         mine &= column == moved.id
+    reason = _not_reached(connection, moved) if outcome is MemberState.STRANDED else moved.reason
     values = {
         "outcome": outcome.value,
-        "reason": moved.reason,
+        "reason": reason,
         "since": moved.state_since,
         "held_since": None,
     }
     connection.execute(membership.update().where(mine).values(**values, **{column.name: moved.id}))
+
+
+def _not_reached(connection: Connection, moved: Deployment) -> str:
+    name = " ".join(naming.images(connection, [moved.sha256])[moved.sha256]).strip()
+    return f"It did not get back to {name}. {moved.reason}".strip()
 
 
 def _wanted(connection: Connection, rollout_id: int) -> str:
@@ -199,7 +206,10 @@ def page(
     limit: int = 100,
     after: int = 0,
 ) -> tuple[list[Member], int | None]:
-    """Members by wave and position, and where the next page goes on (None: nowhere); `after` are so many before."""
+    """Members by wave and position, and where the next page goes on (None: nowhere); `after` are so many before.
+
+    `outcome` is one, or several with commas.
+    """
     columns = [membership.c[name] for name in Member._fields if name in membership.c]
     query = (
         sa.select(*columns, device.c.base, device.c.device_id)
@@ -209,7 +219,7 @@ def page(
         .order_by(membership.c.wave < 0, membership.c.wave, membership.c.position, membership.c.device_pk)
     )
     query = query if wave is None else query.where(membership.c.wave == wave)
-    query = query.where(membership.c.outcome == outcome) if outcome else query
+    query = query.where(membership.c.outcome.in_(outcome.split(","))) if outcome else query
     rows = [
         Member(**{**row, "outcome": MemberState(row["outcome"])})
         for row in connection.execute(query.offset(after).limit(limit + 1)).mappings()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import ACTIVE, Deployment, Firmware, Purpose
+from homie_ota.model import ACTIVE, Deployment, Firmware, Outcome, Purpose
 from homie_ota.rollout import revert
 from homie_ota.rollout.eligibility import Answer
 from homie_ota.rollout.plan import MemberState
@@ -102,3 +102,40 @@ def _first(connection: Connection, of: Rollout, device_pk: int) -> Deployment | 
     )
     number = connection.execute(query).scalar()
     return deployments.get(connection, number) if number is not None else None
+
+
+# --- The story ------------------------------------------------------------------------------------------------------
+
+NAMED = 3
+"""Devices that the story names."""
+
+
+def story(connection: Connection, of: Rollout) -> str:
+    """Why a rollout went back, for its end: what harmed whom, and who did not get back; what is not so is left out."""
+    harmed = (
+        sa.select(device.c.device_id, deployment.c.reason)
+        .join(deployment, deployment.c.device_pk == device.c.pk)
+        .where(
+            deployment.c.rollout_id == of.id,
+            deployment.c.outcome == Outcome.HARMFUL.value,
+            deployment.c.purpose != Purpose.REVERT.value,
+        )
+        .order_by(deployment.c.id)
+    )
+    stranded = (
+        sa.select(device.c.device_id, membership.c.reason)
+        .join(membership, membership.c.device_pk == device.c.pk)
+        .where(membership.c.rollout_id == of.id, membership.c.outcome == MemberState.STRANDED.value)
+        .order_by(membership.c.position)
+    )
+    told = [_listed("Harmed", connection, harmed), _listed("Not back", connection, stranded)]
+    return " ".join(each for each in told if each)
+
+
+def _listed(word: str, connection: Connection, query: sa.Select[Any]) -> str:
+    rows = connection.execute(query).all()
+    if not rows:
+        return ""
+    named = " ".join(f"{name}: {reason}" for name, reason in rows[:NAMED])
+    more = f" And {len(rows) - NAMED} more." if len(rows) > NAMED else ""
+    return f"{word}: {named}{more}"

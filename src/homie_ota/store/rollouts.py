@@ -191,6 +191,7 @@ def move_wave(
     if not changed_one(connection.execute(wave.update().where(unmoved).values(**values))):
         return False
     data = {"event": "wave", "wave": number, "state": new.value, "why": why or told.get("text", "")}
+    data |= {"lane": True} if number == of.lane else {}
     _tell(connection, of, "", now, data)
     return True
 

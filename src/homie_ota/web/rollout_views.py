@@ -41,8 +41,13 @@ def _moved(data: Row, _names: dict[int, str]) -> str:
 
 
 def _wave(data: Row, _names: dict[int, str]) -> str:
-    why = data.get("why")
-    return f"wave {int(data.get('wave', 0)) + 1} {data.get('state', '')}{f': {why}' if why else ''}"
+    why, state = data.get("why"), str(data.get("state", ""))
+    name = "late joiners" if data.get("lane") else f"wave {int(data.get('wave', 0)) + 1}"
+    return f"{name} {_OF_LANE.get(state, state) if data.get('lane') else state}{f': {why}' if why else ''}"
+
+
+_OF_LANE = {"running": "may go, one at a time", "failed": "go no more"}
+"""State of the lane → what that means for late joiners."""
 
 
 def _some(data: Row, names: dict[int, str]) -> str:
