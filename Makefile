@@ -59,8 +59,9 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
+# All of them in several processes, one more than there are cores, for many tests wait; a part of them in one.
 tests:
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest $(if $(TESTS),$(TESTS),-n $(shell expr $$(nproc) + 1) --dist worksteal)
 
 # docs/architecture.md: the table of modules, from their docstrings; docs/lifecycle.md: the life of a deployment
 docs:

@@ -4,6 +4,7 @@ Rule: a server counts as up only when the listening socket of its port belongs t
 so a test can never talk to a broker or database that happened to run on this machine.
 """
 
+import itertools
 import os
 import pwd
 import shutil
@@ -36,12 +37,26 @@ def find_program(*names: str, package: str) -> str:
     pytest.skip(word)
 
 
+# Below the ports that the kernel gives to outgoing connections: a server that a test stops and starts again on its
+# port finds it free. Each process of a parallel run (pytest-xdist calls them gw0, gw1 …) has ports of its own.
+PORTS, PORTS_EACH = 10_000, 2_500
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0)
+_ports = itertools.cycle(range(PORTS_EACH))
+for _ in range(os.getpid() % PORTS_EACH):  # two runs beside each other begin at different places
+    next(_ports)
+
+
 def unused_port() -> int:
-    """A TCP port on loopback that nothing listened on a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port on loopback that nothing listens on, and that this run has not had for a long time."""
+    for offset in itertools.islice(_ports, PORTS_EACH):
+        port = PORTS + _worker % 8 * PORTS_EACH + offset
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no TCP port is free")
 
 
 def wait_until(true: Callable[[], bool], word: str, seconds: float = START_SECONDS) -> None:
