@@ -103,13 +103,13 @@ def refused(conn: Connection, pk: int, reason: Reason, md5: str = NEW) -> None:
 def test_all_are_counted_and_those_that_must_not_get_it_are_named_with_the_reason(conn: Connection) -> None:
     add_lamp(conn, 4, implementation="esp32")
     add_lamp(conn, 5, way="none", facts={"homie": "5.0"})
-    found = fits.summary(conn, image(conn), NOW)
-    assert (found.count, found.of) == (3, 5)
-    assert [(each.key, each.answer.code) for each in found.refused] == [
+    found = fits.find(conn, image(conn), verdict=Verdict.NO, now=NOW)
+    assert (found.fits.count, found.fits.of) == (3, 5)
+    assert [(each.key, each.answer.code) for each in found.devices] == [
         ("homie~lamp-4", "wrong-chip"),
         ("homie~lamp-5", "no-way"),
     ]
-    assert "Homie 5.0 has no updates" in found.refused[1].text
+    assert "Homie 5.0 has no updates" in found.devices[1].text
 
 
 def test_who_refused_so_many_bytes_is_told_so_at_the_next_order_before_anything_is_sent(

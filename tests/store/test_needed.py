@@ -11,9 +11,10 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.model import ACTIVE, DeploymentState, Firmware, Outcome, Purpose
 from homie_ota.rollout.plan import RolloutState
-from homie_ota.store import needed
+from homie_ota.store import events, needed
 from homie_ota.store.needed import Need, Why
 from homie_ota.store.tables import deployment, device, firmware, metadata, rollout, target
+from homie_ota.store.ways_back import WaysBack
 
 NOW = 1_700_000_000.0
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -201,6 +202,32 @@ def test_use_is_counted_as_it_is_found(conn: Connection) -> None:
         sha256: len({each.device_pk for each in found if each.sha256 == sha256}) for sha256 in (A, B, C)
     }
     assert needed.in_use_counts(conn, [A, B, C]) == expected == {A: 3, B: 3, C: 2}
+
+
+def test_which_images_are_needed_is_found_without_asking_by_whom(conn: Connection) -> None:
+    put_device(conn, 1, md5=A[:32])
+    put_device(conn, 2, md5=B[:32])
+    put(conn, B, previous=C, device_pk=2)
+    assert needed.hashes(conn) == {each.sha256 for each in needed.find(conn)} == {A, B, C}
+    assert needed.hashes(conn, needed.WAY_BACK) == {B, C}
+    memory = WaysBack()
+    assert memory.counts(conn) == needed.counts(conn, [B, C], needed.WAY_BACK)
+
+
+def test_a_way_back_is_looked_for_again_when_a_deployment_has_moved(conn: Connection) -> None:
+    memory = WaysBack()
+    put_device(conn, 1, md5=A[:32])
+    assert memory.counts(conn) == {}
+    put(conn, B, previous=C, state=FAILED)
+    assert memory.counts(conn) == {C: 1}
+    before = memory.counts(conn)
+    assert memory.counts(conn) is before, "nothing moved"
+    conn.execute(deployment.update().values(offered_at=None))
+    events.add(conn, "deployment", at=NOW, device_pk=1, deployment_id=1)
+    assert memory.counts(conn) == {}
+    put(conn, B, previous=A, device_pk=1)
+    conn.execute(firmware.delete().where(firmware.c.sha256 == A))
+    assert memory.counts(conn) == {B: 1}, "an image that is not stored is nobody's way back"
 
 
 def need(why: Why, who: str, pk: int | None = 1) -> Need:

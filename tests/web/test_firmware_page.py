@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -14,7 +15,7 @@ from homie_ota.store import audit
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.tables import deployment
 from homie_ota.store.tables import firmware as table
-from homie_ota.web import firmware_views
+from homie_ota.web import firmware_fleet, firmware_views
 from web.world import BROWSER, World, form_word
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "ä\u202e€😀"]
@@ -77,6 +78,46 @@ def test_devices_with_the_same_reason_are_named_together(world: World) -> None:
     assert "Why not these 4" in text
 
 
+def test_of_many_devices_the_fleet_comes_behind_the_page_and_says_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firmware = world.firmware()
+    world.device("hall"), world.device("wall", implementation="esp32")
+    whole = page(world, f"/firmware/{firmware.filename}")
+    monkeypatch.setattr(firmware_fleet, "AT_ONCE", 1)
+    text = page(world, f"/firmware/{firmware.filename}")
+    address = f"/firmware/{firmware.filename}/fleet"
+    assert f'hx-get="{address}"' in text
+    assert f'<a href="{address}">' in text, "also without scripts"
+    assert "Fits" not in text
+    behind = page(world, address)
+    section = re.compile(r'<section id="fleet">.*?</section>', re.DOTALL)
+    found, expected = section.search(behind), section.search(whole)
+    assert found
+    assert expected
+    assert found[0].split() == expected[0].split()
+
+
+def test_of_a_large_group_some_are_named_and_the_others_a_click_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firmware_fleet, "NAMED", 2)
+    monkeypatch.setattr(firmware_fleet, "A_PAGE", 3)
+    firmware = world.firmware()
+    for name in ("e", "d", "c", "b", "a"):
+        world.device(name, implementation="esp32")
+    text = page(world, f"/firmware/{firmware.filename}")
+    assert "Why not these 5" in text
+    assert (">a</a>" in text, ">b</a>" in text, ">c</a>" in text) == (True, True, False)
+    (address,) = re.findall(r'href="([^"]+)">all 5</a>', text)
+    first = page(world, address)
+    assert re.findall(r'homie~(\w)">', first) == ["a", "b", "c"]
+    (more,) = re.findall(r'href="([^"]+)" rel="next"', first)
+    assert re.findall(r'homie~(\w)">', page(world, html.unescape(more))) == ["d", "e"]
+    gone = world.client(headers=BROWSER).get(f"/firmware/{firmware.filename}/fleet?group=x")
+    assert gone.status_code == 404
+
+
 def test_who_runs_an_image_and_who_may_have_to_go_back_to_it_is_listed(world: World) -> None:
     old, new = world.firmware("lamp", "1.0.0"), world.firmware("lamp", "2.0.0")
     pk = world.device("hall", md5=new.md5)
@@ -85,10 +126,11 @@ def test_who_runs_an_image_and_who_may_have_to_go_back_to_it_is_listed(world: Wo
     world.write(lambda conn: conn.execute(deployment.insert().values(**row)))
     text = page(world, f"/firmware/{new.filename}")
     assert "In use by 1 device" in text
-    assert "<dt>runs it, ran it well</dt>" in text
+    assert "<dt>runs it</dt>" in text
+    assert "may have to go back" not in text, "who runs it is named once"
     text = page(world, f"/firmware/{old.filename}")
     assert "In use by 0 devices" in text
-    assert "ran it before the last update" in text
+    assert "<dt>may have to go back to it</dt>" in text
     assert "Not now: hall may need it to go back." in text
     assert 'value="delete"' not in text
     refused = send(world, f"/firmware/{old.filename}", action="delete")

@@ -17,11 +17,13 @@ from homie_ota.cli import main
 from homie_ota.dispatch import offering
 from homie_ota.esp import request
 from homie_ota.model import Address, DeploymentState, Firmware, Way
+from homie_ota.rollout.eligibility import Verdict
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.simulator.images import make_image
-from homie_ota.store import deployments, devices, fits, marks, orders
+from homie_ota.store import deployments, devices, fitting, marks, orders
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
+from homie_ota.store.kinds import NAMELESS
 from homie_ota.store.waiting import Ready
 from homie_ota.web import asked
 from web.world import ESP
@@ -123,9 +125,10 @@ def _rollout(server: WebServer) -> str:
 
 
 def _firmware_page(server: WebServer) -> str:
-    told = of(server, lambda conn: fits.summary(conn, image(conn), time.time()))
-    assert (told.count, told.of) == (0, 1)
-    return str(told.refused[0].text)
+    told = of(server, lambda conn: fitting.judge(conn, image(conn), now=time.time()))
+    (group,) = told.groups
+    assert (told.count(Verdict.NO), told.of, group.code) == (1, 1, CODE)
+    return str(group.text).replace(NAMELESS, "hall-lamp")
 
 
 def _several_of_one_version(server: WebServer) -> str:

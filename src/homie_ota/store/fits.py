@@ -1,6 +1,7 @@
-"""Which devices an image fits, and why not the others: of the whole fleet in a few statements, or of some.
+"""Whether an image is for each of some devices, or of all, one by one and with everything that is to be said of it.
 
-Rule: it judges as `orders` does, by the same rules and facts.
+Rule: it judges as `orders` does, by the same rules and facts. How many of all it is for, and why not for the others,
+`fitting` says without asking each.
 """
 
 from __future__ import annotations
@@ -55,16 +56,12 @@ class Judged:
         return self.answer.sentence
 
 
-Refused = Judged
-
-
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """`count` of `of` devices may get the image, `warned` of them with warnings; `refused` are the others, by id."""
+    """`count` of `of` devices may get the image, `warned` of them with warnings."""
 
     count: int
     of: int
-    refused: list[Refused]
     warned: int = 0
 
 
@@ -130,15 +127,10 @@ def _among(pks: Sequence[int] | None) -> Condition | None:
     return device.c.pk.in_(list(pks)) if pks is not None and len(pks) <= FEW else None
 
 
-def summary(conn: Connection, firmware: Firmware, now: float) -> Fits:
-    """Whom the image fits, of all devices."""
-    return _summed(judge(conn, firmware, now=now))
-
-
 def _summed(judged: Sequence[Judged]) -> Fits:
-    refused = [each for each in judged if each.verdict is Verdict.NO]
+    refused = sum(each.verdict is Verdict.NO for each in judged)
     warned = sum(each.verdict is Verdict.WARNED for each in judged)
-    return Fits(len(judged) - len(refused), len(judged), refused, warned)
+    return Fits(len(judged) - refused, len(judged), warned)
 
 
 def find(

@@ -84,10 +84,7 @@ def _queries() -> list[tuple[Why, sa.Select[Any]]]:
         (Why.TARGET, _of_device(target, target.c.sha256)),
         (Why.GIVEN, given),
         (Why.ROLLOUT, _rollouts()),
-        (Why.BEFORE, _latest("previous_sha256", lambda d: _succeeded(d) & ~_reverts(d))),
-        (Why.BEFORE, _latest("previous_sha256", lambda d: d.c.offered_at.is_not(None) & ~_reverts(d))),
-        (Why.GOOD, _latest("sha256", _succeeded)),
-        (Why.GOOD, _latest("sha256", lambda d: _verified(d) | (_succeeded(d) & _reverts(d)))),
+        *((why, _latest(sha256, also)) for why, sha256, also in LATEST),
     ]
 
 
@@ -102,6 +99,14 @@ def _verified(table: Any) -> Any:
 def _reverts(table: Any) -> Any:
     return table.c.purpose == Purpose.REVERT.value
 
+
+LATEST: tuple[tuple[Why, str, Callable[[Any], sa.ColumnElement[bool]]], ...] = (
+    (Why.BEFORE, "previous_sha256", lambda d: _succeeded(d) & ~_reverts(d)),
+    (Why.BEFORE, "previous_sha256", lambda d: d.c.offered_at.is_not(None) & ~_reverts(d)),
+    (Why.GOOD, "sha256", _succeeded),
+    (Why.GOOD, "sha256", lambda d: _verified(d) | (_succeeded(d) & _reverts(d))),
+)
+"""Of each device's latest deployment that is so, this image is needed; a row that is the latest has to be kept."""
 
 # 1.5 and esp32-homie announce no checksum: of them name and version have to do. Asked apart: no index helps an OR.
 _UNCHECKED = (
@@ -130,6 +135,16 @@ def _latest(sha256: str, also: Callable[[Any], Any]) -> sa.Select[Any]:
     same_device = (later.c.device_pk == deployment.c.device_pk) & (later.c.id > deployment.c.id)
     newer = sa.exists().where(same_device, also(later))
     return _of_device(deployment, deployment.c[sha256].label("sha256")).where(also(deployment), ~newer)
+
+
+def hashes(conn: Connection, reasons: Collection[Why] = tuple(Why)) -> set[str]:
+    """The images that somebody needs for one of these reasons, whoever it is."""
+    found: set[str] = set()
+    for why, query in _queries():
+        if why in reasons:
+            only = query.with_only_columns(query.selected_columns[0]).distinct()
+            found.update(conn.execute(only).scalars())
+    return found
 
 
 # --- What follows from it -----------------------------------------------------------------------------------------

@@ -22,10 +22,17 @@ ITSELF = "keep_newest"
 """Who deleted, in the audit log, where nobody asked for it."""
 
 
-def preview(conn: Connection, keep: int, spare: Iterable[str] = ()) -> list[Firmware]:
-    """What would go, oldest first, if the newest `keep` versions of each name were kept; `spare` stay as well."""
-    needs = {each.sha256 for each in needed.find(conn)}
-    return choose(firmware.find(conn), needs.union(spare), keep)
+def preview(
+    conn: Connection, keep: int, spare: Iterable[str] = (), ways_back: Iterable[str] | None = None
+) -> list[Firmware]:
+    """What would go, oldest first, if the newest `keep` versions of each name were kept; `spare` stay as well.
+
+    `ways_back` are the images that are one, where that is known already.
+    """
+    if ways_back is None:
+        return choose(firmware.find(conn), needed.hashes(conn).union(spare), keep)
+    needs = needed.hashes(conn, set(needed.Why) - needed.WAY_BACK)
+    return choose(firmware.find(conn), needs.union(spare, ways_back), keep)
 
 
 async def prune(

@@ -5,17 +5,16 @@ Rule: programs get one line of text, browsers a page or the way to one; what hap
 
 from __future__ import annotations
 
-from functools import partial
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from homie_ota import __version__
-from homie_ota.errors import BadFirmware, TooLarge, WrongUse
+from homie_ota.errors import TooLarge, WrongUse
 from homie_ota.store import devices
 from homie_ota.store import firmware as firmwares
-from homie_ota.web import actions, firmware_actions, forms, multipart, refused
+from homie_ota.web import actions, firmware_actions, forms, multipart
 from homie_ota.web.people import is_browser
 from homie_ota.web.render import see
 from homie_ota.web.shell import shell_of
@@ -46,22 +45,6 @@ async def form(request: Request) -> dict[str, str]:
     fields = {name: values[0] for name, values in (await fields_of(request)).items()}
     forms.check(request, fields.get(forms.FIELD))
     return fields
-
-
-async def upload(request: Request) -> Response:
-    """`POST /upload`: `Firmware from <filename> uploaded as <path>/<name>-<version>.bin`."""
-    typed: dict[str, str] = {}
-    try:
-        done = await firmware_actions.upload(request, check_form=partial(forms.check, request), fields=typed)
-    except (BadFirmware, WrongUse) as error:
-        if not is_browser(request):
-            raise
-        return refused.show(request, error, typed)
-    if is_browser(request):
-        return see(request, "/firmware", uploaded=done.firmware.sha256)
-    where = shell_of(request).images.directory / done.firmware.filename
-    warnings = "".join(f"Mind: {each}\n" for each in done.firmware.warnings)
-    return PlainTextResponse(f"Firmware from {done.filename} uploaded as {where}\n{warnings}")
 
 
 async def update(request: Request) -> Response:

@@ -6,7 +6,8 @@ Rule: as in `actions`: each leaves a row in the audit log and tells the bus.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -28,11 +29,34 @@ MOST_VERSIONS = 100_000
 """More than anybody keeps of one name; what is asked for has to end somewhere."""
 
 
+class Remark(StrEnum):
+    """What was typed and not taken: nothing of it is dropped without a word."""
+
+    AGAIN = "again"
+    NAME = "name"
+    REASON = "reason"
+
+
 class Uploaded(NamedTuple):
-    """What came of an upload: the name it had at home, and the firmware it became."""
+    """What came of an upload: the name it had at home, the firmware it became, and what is to be said about that."""
 
     filename: str
     firmware: Firmware
+    remarks: tuple[Remark, ...] = ()
+
+
+def remarks_on(stored: Firmware, typed: Mapping[str, str], *, again: bool) -> tuple[Remark, ...]:
+    """Name and version that an image tells itself are not those that were typed; a reason may not have been needed."""
+    name, version, reason = (
+        clean(typed.get(word, "").strip(), 400) for word in ("name", "version", "override")
+    )
+    other_name = (name and name != stored.name) or (version and version != stored.version)
+    found = {
+        Remark.AGAIN: again,
+        Remark.NAME: bool(other_name),
+        Remark.REASON: bool(reason and reason != stored.override),
+    }
+    return tuple(remark for remark, is_so in found.items() if is_so)
 
 
 async def upload(
@@ -51,7 +75,8 @@ async def upload(
     received = await _receive(request, shell, check_form, fields)
     if received is None:
         raise WrongUse("There is no file. Send one as the field “upload”: curl -F upload=@firmware.bin.")
-    now = shell.clock()
+    now, sha256 = shell.clock(), received.sha256
+    again = await shell.database.read(lambda conn: firmwares.get(conn, sha256)) is not None
     stored = await intake.accept(
         shell.database,
         shell.images,
@@ -61,7 +86,7 @@ async def upload(
         **{word: fields.get(word, "").strip() for word in ("name", "version", "description", "override")},
     )
     await _uploaded(shell, actor, now, received, stored)
-    return Uploaded(clean(received.filename), stored)
+    return Uploaded(clean(received.filename), stored, remarks_on(stored, fields, again=again))
 
 
 async def _uploaded(shell: Shell, actor: Actor, now: float, received: Received, stored: Firmware) -> None:

@@ -1,4 +1,4 @@
-"""The pages of firmware: what is stored, what is inside an image, whom it fits, and how it is changed.
+"""The pages of firmware: what is stored, and what is inside an image.
 
 Rule: as in `pages`: one transaction a page, and a form answers with the way to a page.
 """
@@ -10,57 +10,87 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from homie_ota.errors import WrongUse
+from homie_ota.bus import Notice
+from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import Firmware
-from homie_ota.store import comparing, fits, naming, needed, retention
+from homie_ota.store import devices, naming, needed
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
-from homie_ota.web import actions, firmware_actions, firmware_views
+from homie_ota.web import (
+    actions,
+    firmware_actions,
+    firmware_fleet,
+    firmware_upload,
+    firmware_views,
+    first_run_page,
+)
 from homie_ota.web.classic import form
 from homie_ota.web.firmware_actions import firmware_of
-from homie_ota.web.refused import EMPTY_FORM, upload_address
+from homie_ota.web.firmware_upload import EMPTY_FORM, upload_address
+from homie_ota.web.live import Asked, LivePage, live_page
 from homie_ota.web.render import page, see
 from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.texts import _
 
 A_PAGE = 200
-COLUMNS = (
-    ("name", "Name"),
-    ("version", "Version"),
-    ("size", "Size"),
-    ("chip", "Chip"),
-    ("", "Flash"),
-    ("", "SHA-256"),
-    ("", "In use"),
-    ("uploaded", "Uploaded"),
-    ("description", "Description"),
-)
-"""Head of the list: the word of the store to sort by, and what people read."""
+
+
+def columns() -> tuple[tuple[str, str], ...]:
+    """Head of the list: the word of the store to sort by, and what people read."""
+    return (
+        ("name", _("Name")),
+        ("version", _("Version")),
+        ("size", _("Size")),
+        ("chip", _("Chip")),
+        ("", _("Flash")),
+        ("", "SHA-256"),
+        ("", _("In use")),
+        ("uploaded", _("Uploaded")),
+        ("description", _("Description")),
+    )
+
+
+NUMBERS = frozenset({2, 6})
+"""Which of the columns are numbers."""
+
+
+def concerns(notice: Notice, _values: dict[str, Any]) -> bool:
+    """What changes these pages: an image comes or goes, a device gets one."""
+    return notice.kind in ("firmware", "deployment")
+
+
+def _listed(conn: Connection, asked: Asked) -> dict[str, Any]:
+    shell, query = asked.shell, asked.query
+    q, sort, start = query.get("q", ""), query.get("sort", "-uploaded"), number(query.get("from", "")) or 0
+    images = firmwares.find(conn, text=q, sort=sort, limit=A_PAGE, offset=start)
+    used, total = needed.in_use_counts(conn, [each.sha256 for each in images]), firmwares.total(conn, text=q)
+    return {
+        "items": images,
+        "used": used,
+        "way_back": shell.ways_back.counts(conn) if images else {},
+        "total": total,
+        "next": start + A_PAGE if start + A_PAGE < total else None,
+        "made": firmwares.get(conn, query["uploaded"]) if query.get("uploaded") else None,
+        "remarks": firmware_upload.remarks(query.get("said", "").split(",")),
+        "pruned": number(query.get("pruned", "")),
+        "left_alone": _left_alone(conn, shell),
+        "first": None if total or q else first_run_page.first(conn, shell),
+        "q": q,
+        "sort": sort,
+        "columns": columns(),
+        "numbers": NUMBERS,
+        "keep": shell.settings.ota.keep_newest,
+        "largest": shell.settings.ota.max_upload,
+        **EMPTY_FORM,
+    }
+
+
+LISTING = LivePage("firmware", "firmware.html", _listed, ("images",), concerns)
 
 
 async def listing(request: Request) -> Response:
     """`GET /firmware`: all images, or those whose texts hold some words, and the form to upload one."""
-    shell, asked = shell_of(request), request.query_params
-    q, sort, new = asked.get("q", ""), asked.get("sort", "-uploaded"), asked.get("uploaded", "")
-    start = _number(asked.get("from", "")) or 0
-
-    def read(conn: Connection) -> dict[str, Any]:
-        images = firmwares.find(conn, text=q, sort=sort, limit=A_PAGE, offset=start)
-        used = needed.in_use_counts(conn, [each.sha256 for each in images])
-        total = firmwares.total(conn, text=q)
-        return {
-            "items": images,
-            "used": used,
-            "way_back": needed.counts(conn, [each for each in used if not used[each]], needed.WAY_BACK),
-            "total": total,
-            "next": start + A_PAGE if start + A_PAGE < total else None,
-            "made": firmwares.get(conn, new) if new else None,
-            "left_alone": _left_alone(conn, shell),
-        }
-
-    told = await shell.database.read(read)
-    told |= {"q": q, "sort": sort, "columns": COLUMNS, "keep": shell.settings.ota.keep_newest}
-    told |= {"pruned": _number(asked.get("pruned", "")), "address": upload_address(request)}
-    return page(request, "firmware.html", **EMPTY_FORM, **told)
+    return await live_page(request, LISTING, address=upload_address(request))
 
 
 def _left_alone(conn: Connection, shell: Shell) -> list[tuple[str, str]]:
@@ -69,41 +99,62 @@ def _left_alone(conn: Connection, shell: Shell) -> list[tuple[str, str]]:
     return [(filename, why.removeprefix(f"{filename}: ")) for filename, why in still]
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """A number in an address; None where it is none."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+# --- One image ------------------------------------------------------------------------------------------------------
+
+
+def _image(conn: Connection, asked: Asked) -> dict[str, Any]:
+    found = firmware_of(conn, asked.key)
+    seen = firmwares.inspection(conn, found.sha256)
+    running, running_this = naming.running(conn, found.name, found.md5)
+    fleet = sum(devices.counts(conn).values())
+    return {
+        "f": found,
+        "seen": seen,
+        "facts": firmware_views.facts(found, seen),
+        "versions": firmware_views.versions(seen),
+        "build": firmware_views.build_facts(seen),
+        "devices": fleet,
+        "fleet": firmware_fleet.read(conn, found, now=asked.now) if fleet <= firmware_fleet.AT_ONCE else None,
+        "running": running,
+        "running_this": running_this,
+        "others": firmware_views.others(conn, found),
+        "twins": firmware_views.twins(conn, found),
+        "results": firmware_views.results(),
+        "severities": firmware_views.severities(),
+        "title_of": firmware_fleet.title,
+    }
+
+
+IMAGE = LivePage("image", "image.html", _image, ("now_running", "fleet"), concerns)
 
 
 async def image(request: Request) -> Response:
     """`GET /firmware/<file>`: one image."""
+    return await live_page(request, IMAGE, str(request.path_params["file"]))
+
+
+async def fleet(request: Request) -> Response:
+    """`GET /firmware/<file>/fleet`: whom it fits and who needs it; with `?group=` all devices of one reason."""
     shell, filename = shell_of(request), str(request.path_params["file"])
-    now = shell.clock()
+    asked, now = request.query_params, shell.clock()
+    start = number(asked.get("from", "")) or 0
 
     def read(conn: Connection) -> dict[str, Any]:
         found = firmware_of(conn, filename)
-        seen, needs = firmwares.inspection(conn, found.sha256), needed.find(conn, [found.sha256])
-        running, running_this = naming.running(conn, found.name, found.md5)
-        return {
-            "f": found,
-            "seen": seen,
-            "facts": firmware_views.facts(found, seen),
-            "versions": firmware_views.versions(seen),
-            "build": firmware_views.build_facts(seen),
-            "fits": (fitting := fits.summary(conn, found, now)),
-            "refused": (refused := firmware_views.refused(fitting)),
-            "refusals": firmware_views.refusals(found, refused),
-            "users": firmware_views.users(conn, needs),
-            "used": len({each.device_pk for each in needs if each.why in needed.IN_USE}),
-            "needs": len({each[2:] for each in needs}),
-            "kept_for": needed.sentence(needs),
-            "running": running,
-            "running_this": running_this,
-            "others": firmware_views.others(conn, found),
-            "twins": firmware_views.twins(conn, found),
-        }
+        if "group" not in asked:
+            return {"f": found, "fleet": firmware_fleet.read(conn, found, now=now), "group": None}
+        group = firmware_fleet.group(conn, found, asked["group"], start, now=now)
+        if group is None:
+            raise NotFound(_("No device is in this group any more. Look at the image again."))
+        return {"f": found, "fleet": None, "group": group, "key_of_group": asked["group"]}
 
     told = await shell.database.read(read)
-    told |= {"results": firmware_views.RESULTS, "severities": firmware_views.SEVERITIES}
-    return page(request, "image.html", shown=firmware_views.SHOWN, **told)
+    return page(request, "firmware_devices.html", title_of=firmware_fleet.title, **told)
 
 
 async def download(request: Request) -> Response:
@@ -141,35 +192,3 @@ async def change(request: Request) -> Response:
         await firmware_actions.delete(shell, actor, found.sha256)
         return see(request, "/firmware")
     raise WrongUse("The form does not say what to do.")
-
-
-# --- Several images -----------------------------------------------------------------------------------------------
-
-
-async def compare(request: Request) -> Response:
-    """`GET /firmware/compare?a=…&b=…`: two images beside each other, each by hash or `NAME@VERSION`."""
-    shell, asked = shell_of(request), request.query_params
-    a, b, lines = await shell.database.read(
-        lambda conn: comparing.compare(conn, asked.get("a", ""), asked.get("b", ""))
-    )
-    differing = [line for line in lines if line.differs]
-    same = lines[len(differing) :]
-    return page(request, "compare.html", a=a.firmware, b=b.firmware, differing=differing, same=same)
-
-
-async def ask_prune(request: Request) -> Response:
-    """`GET /firmware/prune?keep=…`: which images would be deleted, before they are."""
-    shell, keep = shell_of(request), _number(request.query_params.get("keep", ""))
-    if keep is None and not shell.settings.ota.keep_newest:
-        return page(request, "prune.html", keep=None, going=[])
-    keep = firmware_actions.versions_to_keep(shell, keep)
-    going = await shell.database.read(lambda conn: retention.preview(conn, keep))
-    return page(request, "prune.html", keep=keep, going=going)
-
-
-async def prune(request: Request) -> Response:
-    """`POST /firmware/prune` (`keep`): delete them."""
-    fields, shell = await form(request), shell_of(request)
-    keep = firmware_actions.versions_to_keep(shell, _number(fields.get("keep", "")))
-    gone = await firmware_actions.prune(shell, actions.actor_of(request), keep)
-    return see(request, "/firmware", pruned=len(gone) or "0")

@@ -23,9 +23,9 @@ class Facts:
     `own` is True for the embedded broker; only of that one user and password are known for devices.
     """
 
-    devices: int = 0
-    firmware: int = 0
-    updated: int = 0
+    devices: bool = False
+    firmware: bool = False
+    updated: bool = False
     connected: bool = False
     host: str = ""
     port: int = 1883
@@ -50,9 +50,9 @@ def steps(facts: Facts) -> list[Step]:
     """The way from nothing to the first update, in order."""
     return [
         Step("broker", "A broker", facts.connected, _broker_text(facts)),
-        Step("device", "A device", facts.devices > 0, _device_text(facts)),
-        Step("firmware", "A firmware", facts.firmware > 0, _FIRMWARE_TEXT),
-        Step("update", "An update", facts.updated > 0, _UPDATE_TEXT),
+        Step("device", "A device", facts.devices, _device_text(facts)),
+        Step("firmware", "A firmware", facts.firmware, _FIRMWARE_TEXT),
+        Step("update", "An update", facts.updated, _UPDATE_TEXT),
     ]
 
 

@@ -11,9 +11,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from homie_ota.model import DeploymentState
-from homie_ota.store import deployments, devices
-from homie_ota.store import firmware as firmwares
+from homie_ota.store import beginnings
 from homie_ota.store.database import Connection
 from homie_ota.web import first_run
 from homie_ota.web.first_run import Facts, Lines, Step
@@ -48,10 +46,11 @@ def facts_of(conn: Connection, shell: Shell) -> Facts:
     """What the texts are made of."""
     broker, settings = shell.broker_status(), shell.settings
     door = broker.door
+    there = beginnings.find(conn)
     return Facts(
-        devices=sum(devices.counts(conn).values()),
-        firmware=firmwares.total(conn),
-        updated=len(deployments.find(conn, state=DeploymentState.SUCCEEDED, limit=1)),
+        devices=there.devices,
+        firmware=there.firmware,
+        updated=there.updates,
         connected=broker.connected,
         host=door.host,
         port=door.port,

@@ -14,6 +14,7 @@ from homie_ota.model import Publish
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.store.removed import Removed
+from homie_ota.store.ways_back import WaysBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Shell:
     topics: Callable[[int], list[str]] | None = None
     set_property: Callable[[Publish], Awaitable[None]] | None = None
     clock: Callable[[], float] = time.time
+    ways_back: WaysBack = field(default_factory=WaysBack)
 
 
 def shell_of(request: Request) -> Shell:
