@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,7 +257,10 @@ def test_who_never_wakes_is_absent_and_outside_the_count() -> None:
     fleet = [*FLEET, *(subject(pk, []) for pk in range(31, 36))]
     played = play(fleet, Plan(PLAN.waves, absent_after=HOUR, late_for=DAY))
     assert Counter(states(played).values()) == {M.VERIFIED: 30, M.ABSENT: 5}
-    assert (played.state, played.reason) == (RolloutState.FINISHED, "30 of 35 run it. 5 could not be reached.")
+    assert (played.state, played.reason) == (
+        RolloutState.FINISHED,
+        "30 of 35 run it. 5 could not be reached.",
+    )
 
 
 def test_a_rollout_to_one_device_that_never_wakes_comes_to_an_end() -> None:
@@ -463,3 +467,36 @@ def test_whatever_the_fleet_does_the_promises_are_kept(fleet: list[Subject], pla
     assert played == play(fleet, plan, some, ends=4 * DAY)
     if played.state is RolloutState.FINISHED:
         assert {end.state for end in played.ends} <= ENDS
+
+
+# --- what holds, and stepping stones ---
+
+
+def test_a_held_canary_asks_for_a_person_when_its_patience_is_over() -> None:
+    held = subject(1, held="It waits until relay/on:false is so.")
+    played = play([held, *FLEET[1:]], replace(PLAN, absent_after=HOUR))
+    assert played.state is RolloutState.PAUSED
+    assert "1 device is held back: It waits until relay/on:false is so." in played.reason
+    assert states(played)[1] is M.ABSENT
+    assert set(list(states(played).values())[1:]) == {M.WAITING}
+
+
+def test_who_is_held_in_a_later_wave_is_left_behind_and_said_why() -> None:
+    held = subject(30, held="It waits until relay/on:false is so.")
+    played = play([*FLEET[:-1], held], replace(PLAN, absent_after=HOUR, late_for=DAY))
+    assert (played.state, played.reason) == (
+        RolloutState.FINISHED,
+        "29 of 30 run it. 1 could not be reached.",
+    )
+    (end,) = (each for each in played.ends if each.device_pk == 30)
+    assert (end.state, end.attempts) == (M.ABSENT, 0)
+    assert "relay/on:false" in end.reason
+
+
+def test_a_device_that_goes_over_a_stone_is_sent_two_images_and_its_wave_waits_for_the_second() -> None:
+    one, two = play([subject(1)], PLAN), play([subject(1, steps=2)], PLAN)
+    assert (states(two)[1], two.state) == (M.VERIFIED, RolloutState.FINISHED)
+    assert ([each.attempts for each in two.ends], len(two.flights)) == ([2], 2)
+    assert two.waves[0].passed_at is not None
+    assert one.waves[0].passed_at is not None
+    assert two.waves[0].passed_at > one.waves[0].passed_at + 195.0

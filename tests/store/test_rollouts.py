@@ -622,3 +622,15 @@ def test_a_sleeper_is_played_on_its_own_rhythm_and_who_never_came_is_absent(conn
     played = playback.play(seen, found, begins=now, ends=now + 24 * hour)
     ends = {each.device_pk: str(each.state) for each in played.ends}
     assert ends == {1: "verified", 2: "verified", 3: "absent"}
+
+
+def test_a_guard_that_is_not_so_and_a_stone_on_the_way_are_played_too(conn: Connection) -> None:
+    conn.execute(firmware.update().where(firmware.c.sha256 == WANTED).values(requires=">=1.5"))
+    add_image(conn, OTHER * 2, OTHER, "1.5.0")
+    fleet(conn, 2)
+    guarded = replace(PLAN, guards=("id:lamp-1",), absent_after=3600.0)
+    found = playback.subjects(conn, preview(conn, plan=guarded), begins=20.0, ends=30.0)
+    assert {each.member.device_pk: (each.steps, each.held) for each in found} == {
+        1: (2, ""),
+        2: (2, "It waits until id:lamp-1 is so."),
+    }

@@ -75,6 +75,9 @@ class Step(NamedTuple):
 WANTED = "wanted"
 """What stands for the SHA-256 of the image."""
 
+STONE = "stone"
+"""What stands for that of an image on the way to it."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -87,13 +90,13 @@ class Attempt:
     alone: bool
     state: DeploymentState = S.OFFERED
 
-    def as_deployment(self, step: Step) -> Deployment:
+    def as_deployment(self, step: Step, sha256: str = WANTED) -> Deployment:
         """The row that the engine would have of it after `step`."""
         code, text, harmful = step.reason or ("", "", False)
         return Deployment(
             id=0,
             device_pk=0,
-            sha256=WANTED,
+            sha256=sha256,
             attempt=self.number,
             state=self.state,
             state_since=step.at,

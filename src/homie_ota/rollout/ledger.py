@@ -7,7 +7,7 @@ changes, and a view costs the number of waves.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -69,14 +69,19 @@ class _Wave:
 class Ledger:
     """One rollout of devices known by number; `waves` are their numbers in order.
 
-    `case` is asked for what the way back of a device needs. `away` are those for whom something waits and who are not
-    awake.
+    `case` is asked for what the way back of a device needs; `held` is what keeps devices from their image all the time.
+    `away` are those for whom something waits and who are not awake.
     """
 
     def __init__(
-        self, plan: Plan, waves: Sequence[Iterable[int]], case: Callable[[int], revert.Case]
+        self,
+        plan: Plan,
+        waves: Sequence[Iterable[int]],
+        case: Callable[[int], revert.Case],
+        held: Mapping[int, str] | None = None,
     ) -> None:
-        self.plan, self.case = plan, case
+        self.plan, self.case, self.held = plan, case, held or {}
+        self.given_up: list[int] = []  # those of the first wave that are held
         self.state, self.reason = RolloutState.DRAFT, ""
         self.away: set[int] = set()
         self.waves = [_Wave(number, deque(devices)) for number, devices in enumerate([*waves, ()])]
@@ -92,7 +97,15 @@ class Ledger:
         passed = [wave.passed_at for wave in self.waves[:-1] if wave.passed_at is not None]
         reverting = self.oldest(self.back, S.REVERTING)
         passed_at = max(passed) if len(passed) == len(waves) else None
-        return View(self.state, self.plan, waves, lane, passed_at=passed_at, reverting_since=reverting)
+        return View(
+            self.state, self.plan, waves, lane, passed_at=passed_at, reverting_since=reverting, held=self._told()
+        )  # fmt: skip
+
+    def _told(self) -> str:
+        """Who of the first wave was given up because something holds it."""
+        count = len(self.given_up)
+        who = "1 device is held back" if count == 1 else f"{count} devices are held back"
+        return f"{who}: {self.held[self.given_up[0]]}" if count else ""
 
     def put(
         self, device: int, state: MemberState, now: float, reason: str = "", *, away: bool = False
@@ -206,6 +219,9 @@ def _mark_absent(ledger: Ledger, action: MarkAbsent, now: float) -> list[int]:
     while (since := ledger.oldest(heap, S.QUEUED)) is not None and since <= action.before:
         device = heappop(heap)[1]
         state, reason = _SILENT[ledger.rows[device].tried]
+        if device in ledger.held:
+            state, reason = S.ABSENT, f"Held back for too long. {ledger.held[device]}"
+            ledger.given_up += [device] if not action.wave else []
         ledger.put(device, state, now, reason)
     return []
 

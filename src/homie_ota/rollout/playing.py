@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from homie_ota.model import ENDED, Deployment, Outcome, Purpose
 from homie_ota.rollout import lifecycle, members
 from homie_ota.rollout.actions import Action, Revert
 from homie_ota.rollout.agenda import Agenda
 from homie_ota.rollout.attempts import Budget, Past, Quarantine, Retry, next_step
-from homie_ota.rollout.fates import WANTED, Attempt, Fates, Terms, foresee, script
+from homie_ota.rollout.fates import STONE, WANTED, Attempt, foresee, script
 from homie_ota.rollout.ledger import Ledger
 from homie_ota.rollout.plan import MemberState, Plan, RolloutState
 from homie_ota.rollout.queues import Queues, Turn, Wait
 from homie_ota.rollout.rhythm import Awake
+from homie_ota.rollout.stage import Figures, Flight, Scene
 from homie_ota.rollout.starting import ON_AIR, InFlight, MemberView, may_start
 from homie_ota.rollout.strategy import decide, next_look
 from homie_ota.rollout.why import Hold
@@ -28,37 +28,6 @@ from homie_ota.rollout.windows import LocalTime
 
 MOVING = (RolloutState.RUNNING, RolloutState.REVERTING)
 WAITS = (MemberState.QUEUED, MemberState.ABSENT, MemberState.REVERTING)
-
-
-class Scene(NamedTuple):
-    """What does not change while it is played; devices are known by their place in `presences` and `rates`."""
-
-    plan: Plan
-    size: int
-    presences: Sequence[Sequence[Awake]]
-    rates: Sequence[float]
-    fates: Fates
-    terms: Terms
-    local: Callable[[float], LocalTime]
-
-
-class Flight(NamedTuple):
-    """One image on the air: of which device and attempt, from when to when."""
-
-    device: int
-    attempt: int
-    since: float
-    until: float
-
-
-class Figures(NamedTuple):
-    """What was counted: the most at once, the bytes in all, and how often something was decided."""
-
-    peak: int = 0
-    peak_bytes: int = 0
-    sent: int = 0
-    decisions: int = 0
-    asked: int = 0
 
 
 class Play:
@@ -73,6 +42,7 @@ class Play:
         self._queues = Queues(order)
         self._awake = [Awake(-math.inf, -math.inf)] * len(scene.presences)
         self._waits: dict[int, Wait] = {}
+        self._steps = dict(scene.steps)  # images that are still to be sent
         self._attempts: dict[int, Attempt] = {}
         self._alone = False  # one that wants the air for itself has it
         self._to_come = 0  # events of attempts
@@ -88,6 +58,8 @@ class Play:
 
     def hold(self, device: int) -> str:
         """Why what waits for this device does not go now."""
+        if held := self.scene.held.get(device):
+            return held
         answer = may_start(*self._question(device, self._waits[device]))
         return answer.text if isinstance(answer, Hold) else "It goes next."
 
@@ -105,7 +77,7 @@ class Play:
     def _wake(self, device: int, number: int) -> None:
         self._awake[device] = self.scene.presences[device][number]
         self._expect(device, number + 1)
-        if device in self._waits:
+        if device in self._waits and device not in self.scene.held:
             self.ledger.woke(device)
             self._stand(device)
 
@@ -154,7 +126,9 @@ class Play:
             self._stand(device)
 
     def _is_there(self, device: int, wait: Wait) -> bool:
-        """Whether it is awake and, where that is asked, came back since its last attempt."""
+        """Whether nothing holds it, it is awake and, where that is asked, came back since its last attempt."""
+        if device in self.scene.held:
+            return False
         return self._is_awake(device) and (not wait.fresh or self._awake[device].since > wait.since)
 
     def _stand(self, device: int) -> None:
@@ -271,7 +245,8 @@ class Play:
             self.flights.append(Flight(device, number, attempt.offered_at, step.at))
             self._fly(-1, alone=attempt.alone)
         if new in ENDED or old in ENDED:
-            self._note(device, attempt.as_deployment(step))
+            is_stone = not attempt.back and self._steps.get(device, 1) > 1
+            self._note(device, attempt.as_deployment(step, STONE if is_stone else WANTED))
 
     def _note(self, device: int, moved: Deployment) -> None:
         """An attempt ended, or went on after its end: the member follows it, or another attempt does."""
@@ -286,8 +261,14 @@ class Play:
                 return
             reason = follows.reason if isinstance(follows, Quarantine) else reason
         state = members.after(moved, WANTED)
-        if state is not None:
-            self.ledger.put(device, state, now, reason)
+        if state is None:
+            return
+        self.ledger.put(device, state, now, reason)
+        if state is MemberState.WAITING:  # it stands on a stone: the next image follows
+            self._steps[device] -= 1
+            self._histories.pop((device, back), None)
+            if self.ledger.state is RolloutState.RUNNING:
+                self._queue(device, Wait(now))
 
 
 def _end(presence: Awake) -> float:

@@ -16,9 +16,10 @@ from homie_ota.rollout.fates import Fates, Terms, nothing_fails
 from homie_ota.rollout.gates import Tally
 from homie_ota.rollout.ledger import Ledger
 from homie_ota.rollout.plan import MemberState, Plan, RolloutState, WaveState
-from homie_ota.rollout.playing import Figures, Flight, Play, Scene
+from homie_ota.rollout.playing import Play
 from homie_ota.rollout.revert import Case
 from homie_ota.rollout.rhythm import Awake
+from homie_ota.rollout.stage import Figures, Flight, Scene
 from homie_ota.rollout.waves import Member, arrange
 from homie_ota.rollout.windows import LocalTime
 
@@ -27,13 +28,15 @@ DAY = 86400.0
 
 class Subject(NamedTuple):
     """One device: its place, when it is awake (oldest first, not overlapping), bytes a second, and whether the store
-    holds what it runs now.
+    holds what it runs now. `held` is what keeps it from its image (empty: nothing); it goes over `steps` images.
     """
 
     member: Member
     presences: Sequence[Awake]
     rate: float = USUAL_RATE
     way_back: bool = True
+    held: str = ""
+    steps: int = 1
 
 
 class End(NamedTuple):
@@ -96,10 +99,12 @@ def simulate(
     waves = [[numbers[member.device_pk] for member in wave] for wave in placed]
     pks = [subject.member.device_pk for subject in subjects]
     presences, rates = [each.presences for each in subjects], [each.rate for each in subjects]
+    held = {number: each.held for number, each in enumerate(subjects) if each.held}
+    steps = {number: each.steps for number, each in enumerate(subjects) if each.steps > 1}
     scene = Scene(
-        plan, size, presences, rates, lambda device, number: fates(pks[device], number), terms, local
-    )
-    ledger = Ledger(plan, waves, lambda device: _case(subjects[device], ledger.rows[device].state))
+        plan, size, presences, rates, lambda device, number: fates(pks[device], number), terms, local, held, steps
+    )  # fmt: skip
+    ledger = Ledger(plan, waves, lambda device: _case(subjects[device], ledger.rows[device].state), held)
     ledger.move(Move.START, "")
     play = Play(ledger, scene, [device for wave in waves for device in wave], begins)
     play.run(ends)

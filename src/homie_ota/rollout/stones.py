@@ -14,6 +14,9 @@ from homie_ota.model import Firmware
 from homie_ota.rollout import constraint
 from homie_ota.rollout.versions import version_key
 
+ARROW = "→"
+"""Stands between the steps of a way."""
+
 DEAD_END = "dead-end"
 """`Firmware.proven` of an image that cannot be updated again: the last thing to stand on."""
 
@@ -68,7 +71,7 @@ def path(stones: Stones, fw_name: str, fw_version: str) -> Path | NoPath:
 
 def words(way: Path, fw_version: str) -> str:
     """The way as text: `1.4 → 1.8 → 2.0`."""
-    return " → ".join([fw_version or "?", *(step.version for step in way.steps)])
+    return f" {ARROW} ".join([fw_version or "?", *(step.version for step in way.steps)])
 
 
 def _is_stone(image: Firmware, target: Firmware) -> bool:

@@ -1,6 +1,7 @@
 """A preview played on when its devices were awake before: what would become of each, and when each wave would pass.
 
-Rule: nobody is made up. A device whose past is not known is there if it is there now, and else never.
+Rule: nobody is made up. A device whose past is not known is there if it is there now, and else never; what holds one
+back now does so all the time.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from homie_ota.rollout import simulation
 from homie_ota.rollout.duration import USUAL_RATE
 from homie_ota.rollout.rhythm import Awake, learn
 from homie_ota.rollout.simulation import Played, Subject
+from homie_ota.rollout.stones import ARROW
 from homie_ota.rollout.waves import Member
-from homie_ota.store import benching, estimates, marks, rhythm
+from homie_ota.store import benching, estimates, holding, marks, rhythm
 from homie_ota.store.previews import Line, Preview
 from homie_ota.store.waiting import local_time
 
@@ -34,12 +36,15 @@ def subjects(connection: Connection, seen: Preview, *, begins: float, ends: floa
     )
     bench = marks.tagged(connection, benching.TAG)
     known, rates = _presences(connection, lines), estimates.rates(connection)
+    held = _held(connection, seen, lines, begins)
     return [
         Subject(
             _member(line, bench, last),
             _ahead(line, known.get(line.place.device_pk, ()), begins, ends),
             rates.get(line.place.device_pk, USUAL_RATE),
             line.way_back,
+            held.get(line.place.device_pk, ""),
+            max(1, line.judged.over.count(ARROW)),
         )
         for line in lines
     ]
@@ -62,6 +67,15 @@ def _presences(connection: Connection, lines: Sequence[Line]) -> Mapping[int, Se
     found: dict[int, Sequence[Awake]] = {}
     for at in range(0, len(pks), 500):
         found |= rhythm.of_all(connection, pks[at : at + 500])
+    return found
+
+
+def _held(connection: Connection, seen: Preview, lines: Sequence[Line], now: float) -> Mapping[int, str]:
+    """What keeps members from their image now: a guard, or what is kept on the broker. When it ends nobody knows."""
+    pks = [line.place.device_pk for line in lines]
+    found: dict[int, str] = {}
+    for at in range(0, len(pks), 500):
+        found |= holding.reasons(connection, seen.plan, pks[at : at + 500], now)
     return found
 
 
