@@ -208,6 +208,7 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         *(f"/rollouts/{{id}}/{word}" for word in ("start", "pause", "resume", "drain", "abort", "revert")),
         "/quarantine", "/devices/{id}/release", "/devices/{id}/outlook",
         "/leftovers", "/leftovers/look", "/leftovers/clear",
+        "/devices/{id}/properties/{node}/{prop}", "/removed", "/removed/{number}/undo",
     }  # fmt: skip
     assert set(paths) == expected
     page = client.get(f"{API}/docs").text

@@ -40,9 +40,10 @@ def judged(world: World) -> Deployment:
 def test_the_page_shows_before_and_after_beside_the_untouched(world: World) -> None:
     page = world.client(headers=BROWSER).get(f"/deployment/{judged(world).id}").text
     assert "Before and after: worse" in page
-    for cell in ("30000 B", "17100 B", "30500 B", "80 %", "78 %", "2 devices", "harmful"):
-        assert f"<td>{cell}" in page, cell
-    assert "free heap −43 %, untouched −1 % (2 devices): worse." in page
+    for cell in ("29 KB", "17 KB", "30 KB", "80 %", "78 %", "2 devices"):
+        assert f'<td class="number">{cell}</td>' in page, cell
+    assert "<small>harmful, worse-heap</small>" in page
+    assert "free heap −43 %, untouched −1 % (2 devices): <b>worse</b>." in page
     assert "light<script>" not in page
 
 

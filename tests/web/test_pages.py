@@ -165,11 +165,13 @@ def test_firmware_is_described_downloaded_and_deleted(world: World) -> None:
 def test_a_device_is_deleted_by_its_page_only_when_it_is_away(world: World) -> None:
     pk = world.device("hall")
     client = world.client(headers=BROWSER)
-    form = {"word": form_word(client.get("/device/hall")), "action": "delete"}
+    form = {"word": form_word(client.get("/device/hall")), "action": "delete", "typed": "hall"}
     assert client.post("/device/hall", data=form).status_code == 409
     world.device("hall", pk=pk, state="lost")
+    assert client.post("/device/hall", data={**form, "typed": "hell"}).status_code == 400
+    assert client.get("/device/hall").status_code == 200
     assert client.post("/device/hall", data=form).status_code == 303
-    assert client.get("/device/hall").status_code == 404
+    assert client.get("/device/hall").status_code == 410
 
 
 def test_behind_a_proxy_every_link_has_the_prefix(make_world: Callable[..., World]) -> None:

@@ -53,12 +53,19 @@ def find(
     *,
     device_pk: int | None = None,
     state: str | None = None,
+    sha256: str | None = None,
+    outcome: str | None = None,
     limit: int = 100,
     before: int | None = None,
 ) -> list[Deployment]:
     """Deployments, the newest first; `before` is the id from which a further page goes on."""
     query = sa.select(*_COLUMNS).order_by(deployment.c.id.desc()).limit(limit)
-    for column, wanted in ((deployment.c.device_pk, device_pk), (deployment.c.state, state)):
+    for column, wanted in (
+        (deployment.c.device_pk, device_pk),
+        (deployment.c.state, state),
+        (deployment.c.sha256, sha256),
+        (deployment.c.outcome, outcome),
+    ):
         query = query if wanted is None else query.where(column == wanted)
     query = query if before is None else query.where(deployment.c.id < before)
     return [_read(row) for row in connection.execute(query).mappings()]

@@ -5,6 +5,8 @@ Rule: what an end teaches is decided in `rollout/eligibility/lessons.py`; an emp
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -17,6 +19,22 @@ from homie_ota.store.tables import device, learned
 
 _ARRIVED = (DeploymentState.VERIFYING, DeploymentState.SUCCEEDED)
 """States in which a device has come back with the image: that is taught before its health is known."""
+
+
+class Lesson(NamedTuple):
+    """One row of what was learned of a device: the fact, its value, how that is known, and when."""
+
+    fact: str
+    value: str
+    evidence: str
+    at: float
+
+
+def of_device(conn: Connection, device_pk: int) -> list[Lesson]:
+    """Everything that was learned of a device and not taken back, by fact."""
+    columns = (learned.c.fact, learned.c.value, learned.c.evidence, learned.c.at)
+    query = sa.select(*columns).where(learned.c.device_pk == device_pk, learned.c.value != "")
+    return [Lesson(*row) for row in conn.execute(query.order_by(learned.c.fact))]
 
 
 def facts(conn: Connection, where: Condition | None = None) -> dict[int, dict[str, Fact]]:

@@ -90,3 +90,9 @@ def _write(connection: Connection, device_pk: int, values: dict[str, object]) ->
 
 def _tell(connection: Connection, device_pk: int, by: str, now: float, data: dict[str, object]) -> None:
     events.add(connection, "mark", at=now, device_pk=device_pk, actor=by, data=data)
+
+
+def tags_of(connection: Connection, device_pk: int) -> list[str]:
+    """The tags of a device, by name."""
+    query = sa.select(tag.c.tag).where(tag.c.device_pk == device_pk).order_by(tag.c.tag)
+    return list(connection.execute(query).scalars())

@@ -97,3 +97,10 @@ def of(connection: Connection, deployment_id: int) -> list[dict[str, Any]]:
         sa.select(transcript).where(transcript.c.deployment_id == deployment_id).order_by(transcript.c.seq)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def latest(connection: Connection, deployment_id: int, limit: int) -> list[dict[str, Any]]:
+    """Its newest messages, in the order they were kept."""
+    mine = transcript.c.deployment_id == deployment_id
+    query = sa.select(transcript).where(mine).order_by(transcript.c.seq.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()][::-1]

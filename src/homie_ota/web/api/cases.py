@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from homie_ota import __version__
 from homie_ota.store import casefile
-from homie_ota.web import pages
 from homie_ota.web.api.asking import FAILS
+from homie_ota.web.device.deployment import number_of
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
@@ -25,7 +25,7 @@ router = APIRouter()
 )
 async def get_case(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
     """Messages in and out, times and decisions, secrets masked: `homie-ota replay FILE` plays it again."""
-    number = pages.number_of(id)
+    number = number_of(id)
     case = await shell_of(request).database.read(lambda conn: casefile.of(conn, number))
     body = json.dumps({**case, "server": __version__}, indent=1, ensure_ascii=False)
     name = f"homie-ota-case-{number}.json"

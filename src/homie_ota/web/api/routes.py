@@ -11,9 +11,10 @@ from homie_ota.model import DeploymentState
 from homie_ota.store import deployments, devices, events, naming, search, waiting
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
-from homie_ota.web import actions, live, pages, views
+from homie_ota.web import actions, live, views
 from homie_ota.web.api import shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
+from homie_ota.web.device.deployment import number_of
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
 
@@ -125,14 +126,14 @@ async def list_deployments(
 @router.get("/deployments/{id}", summary="One deployment with its history", responses=FAILS)
 async def get_deployment(request: Request, id: str) -> shapes.DeploymentShape:  # noqa: A002
     """Every move it made, oldest first."""
-    number = pages.number_of(id)
+    number = number_of(id)
     return await shell_of(request).database.read(lambda conn: _deployment(conn, number))
 
 
 @router.post("/deployments/{id}/cancel", summary="Take back a queued deployment", responses=FAILS)
 async def cancel(request: Request, id: str) -> shapes.DeploymentShape:  # noqa: A002
     """409 once it was offered: a device cannot be told to stop."""
-    shell, number = shell_of(request), pages.number_of(id)
+    shell, number = shell_of(request), number_of(id)
     await actions.cancel(shell, actions.actor_of(request), number)
     return await shell.database.read(lambda conn: _deployment(conn, number))
 
