@@ -95,7 +95,8 @@ def test_of_many_devices_the_fleet_comes_behind_the_page_and_says_the_same(
     found, expected = section.search(behind), section.search(whole)
     assert found
     assert expected
-    assert found[0].split() == expected[0].split()
+    without_word = [re.sub(r'value="[0-9a-f]{40}"', "", each[0]).split() for each in (found, expected)]
+    assert without_word[0] == without_word[1]
 
 
 def test_of_a_large_group_some_are_named_and_the_others_a_click_away(

@@ -143,6 +143,23 @@ def _other_family(case: Case) -> Reason | None:
     return Reason("other-family", text, evidence="It announces that as its $implementation.")
 
 
+def _chip_unknown(case: Case) -> Reason | None:
+    """What is not known refuses nothing, but an image for the wrong chip may be the last one that a device takes."""
+    device, firmware = case.device, case.firmware
+    if (
+        device.way is Way.NONE
+        or chip_of(device).word
+        or family(device.implementation)
+        or not family(firmware.chip)
+    ):
+        return None
+    text = (
+        f"Which chip {device.device_id} has is not known: it says nothing about it, and no image of it is stored here. "
+        f"{firmware.filename} is for the {firmware.chip.upper()} alone."
+    )
+    return Reason("chip-unknown", text)
+
+
 # --- Keys and ways back --------------------------------------------------------------------------------------------
 
 
@@ -231,6 +248,7 @@ THOUGHTS: tuple[Think, ...] = (
     _order_unknown,
     _stone_unknown,
     _other_family,
+    _chip_unknown,
     _flash_mode,
     _flash_layout,
     _tight,
