@@ -313,6 +313,7 @@ SIGNED = RUNS._replace(signed=True)
         ),
         (OLD, replace(LAMP, magic=True), Circumstances(), "next-address", "another base topic"),
         (replace(DEVICE, implementation="esp32-idf"), LAMP, Circumstances(), "other-family", "esp32-idf"),
+        (replace(DEVICE, implementation=""), LAMP, Circumstances(), "chip-unknown", "ESP8266 alone"),
         (replace(DEVICE, way=Way.URL), LAMP, Circumstances(), "no-checksum", "name and version alone"),
         (
             replace(DEVICE, fw_version="?"),
@@ -337,6 +338,23 @@ def test_a_warning_is_said_and_refuses_nothing(
     assert answer.verdict is Verdict.WARNED
     assert codes(answer, Weight.WARNS) == [code]
     assert word in " ".join(answer.warnings)
+
+
+@pytest.mark.parametrize(
+    ("device", "firmware"),
+    [
+        (DEVICE, LAMP),
+        (replace(DEVICE, implementation="esp32-idf"), replace(LAMP, chip="esp32")),
+        (replace(DEVICE, implementation="", running=RUNS), LAMP),
+        (knowing(replace(DEVICE, implementation=""), family="esp8266"), LAMP),
+        (replace(DEVICE, implementation=""), replace(LAMP, chip="")),
+        (replace(OLD, implementation=""), LAMP),
+    ],
+)
+def test_where_anything_tells_the_chip_nobody_is_warned_that_it_is_unknown(
+    device: Candidate, firmware: Firmware
+) -> None:
+    assert not judge(device, firmware).has("chip-unknown")
 
 
 @pytest.mark.parametrize(

@@ -146,12 +146,8 @@ def _other_family(case: Case) -> Reason | None:
 def _chip_unknown(case: Case) -> Reason | None:
     """What is not known refuses nothing, but an image for the wrong chip may be the last one that a device takes."""
     device, firmware = case.device, case.firmware
-    if (
-        device.way is Way.NONE
-        or chip_of(device).word
-        or family(device.implementation)
-        or not family(firmware.chip)
-    ):
+    told = chip_of(device).word or family(device.implementation)
+    if told or device.way not in (Way.MQTT, Way.TWO_STEP) or not family(firmware.chip):
         return None
     text = (
         f"Which chip {device.device_id} has is not known: it says nothing about it, and no image of it is stored here. "
