@@ -14,7 +14,20 @@ from starlette.responses import Response
 
 from homie_ota import __version__
 from homie_ota.errors import HomieOtaError, WrongUse
-from homie_ota.web.api import cases, docs, firmware, fits, marks, properties, queue, rollouts, routes, series
+from homie_ota.web.api import (
+    audit,
+    cases,
+    docs,
+    firmware,
+    fits,
+    marks,
+    people,
+    properties,
+    queue,
+    rollouts,
+    routes,
+    series,
+)
 from homie_ota.web.failures import fail
 
 
@@ -37,11 +50,13 @@ def build(web: Starlette) -> FastAPI:
         },
     )
     app.include_router(routes.router)
+    app.include_router(audit.router)
     app.include_router(cases.router)
     app.include_router(firmware.router)
     app.include_router(fits.router)
     app.include_router(marks.router)
     app.include_router(properties.router)
+    app.include_router(people.router)
     app.include_router(queue.router)
     app.include_router(rollouts.router)
     app.include_router(series.router)
