@@ -61,7 +61,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(rollouts.router)
     app.include_router(series.router)
     app.add_api_route("/docs", docs.show, include_in_schema=False)
-    for name in ("shell", "login", "listeners"):
+    for name in ("shell", "login", "listeners", "hub"):
         setattr(app.state, name, getattr(web.state, name))
     return app
 

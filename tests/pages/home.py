@@ -1,0 +1,248 @@
+"""A home full of devices, in every state there is: what tests of all pages, and pictures of them, look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from homie_ota.model import Firmware
+from homie_ota.rollout.plan import BY_DEFAULT
+from homie_ota.simulator.images import make_image
+from homie_ota.store import audit, intake, rollouts, tables
+from homie_ota.store.database import Connection
+from web.world import World
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+RELAY = {"name": "Relay", "type": "switch", "properties": {
+    "on": {"name": "On", "datatype": "boolean", "settable": True},
+    "power": {"name": "Power", "datatype": "float", "unit": "W"}}}  # fmt: skip
+AIR = {"name": "Air", "type": "sensor", "properties": {
+    "temperature": {"name": "Temperature", "datatype": "float", "unit": "°C"},
+    "humidity": {"name": "Humidity", "datatype": "float", "unit": "%", "format": "0:100"}}}  # fmt: skip
+
+CONFIG = '{"name": "…", "mqtt": {"host": "broker.local", "port": 1883}, "ota": {"enabled": true}}'
+
+
+class Thing(NamedTuple):
+    """One device of the home; `ago` is when it was heard last, in seconds."""
+
+    id: str
+    name: str
+    fw: str
+    version: str
+    state: str = "ready"
+    ago: float = 20.0
+    signal: float | None = 70.0
+    homie: str = "3.0.1"
+    implementation: str = "esp8266"
+    way: str = "mqtt"
+    tags: tuple[str, ...] = ()
+
+
+THINGS = (
+    Thing("hall-lamp", "Hall lamp", "lamp", "2.0.1", signal=74, tags=("downstairs",)),
+    Thing("desk-lamp", "Desk lamp", "lamp", "2.0.0", signal=88),
+    Thing("bed-lamp", "Bed lamp", "lamp", "2.0.0", signal=42, tags=("upstairs",)),
+    Thing("stairs-lamp", "Lamp of the stairs", "lamp", "1.9.0", signal=31),
+    Thing("porch-lamp", "Porch lamp", "lamp", "1.9.0", "alert", 400, 22),
+    Thing("garage-lamp", "Garage lamp", "lamp", "2.0.0", "lost", 3 * DAY, 18),
+    Thing("kitchen-plug", "Kitchen plug", "plug", "1.4.0", signal=64, tags=("downstairs",)),
+    Thing("fridge-plug", "Plug of the fridge", "plug", "1.4.0", signal=58, tags=("careful",)),
+    Thing("tv-plug", "TV plug", "plug", "1.3.2", signal=81),
+    Thing("attic-air", "Attic", "weather", "3.1.0", "sleeping", 7 * MINUTE, 35, tags=("battery",)),
+    Thing("garden-air", "Garden", "weather", "3.0.0", "sleeping", 12 * MINUTE, 27, tags=("battery",)),
+    Thing("cellar-air", "Cellar", "weather", "3.1.0", "sleeping", 3 * MINUTE, 49, tags=("battery",)),
+    Thing("blind-south", "Southern blind", "blind", "0.9.0", implementation="esp32", homie="5.0"),
+    Thing("blind-west", "Western blind", "blind", "0.9.0", "init", 4, implementation="esp32", homie="5.0"),
+    Thing("c631f278", "", "lt", "1.0", homie="", implementation="", way="http", signal=55),
+    Thing("shelly-boiler", "Boiler", "", "", homie="4.0", implementation="", way="none", signal=None),
+)
+
+
+def furnish(world: World, now: float) -> None:
+    """Fill an installation with all of it, as if it had run for a month until `now`."""
+    images = asyncio.run(_images(world, now))
+    world.write(lambda conn: _things(conn, images, now))
+    world.write(lambda conn: _past(conn, images, now))
+    world.write(lambda conn: _present(conn, images, now))
+    world.write(lambda conn: _rollouts(conn, images, now))
+    world.write(lambda conn: _people(conn, now))
+
+
+async def _images(world: World, now: float) -> dict[str, Firmware]:
+    made = (
+        ("lamp", "1.9.0", 60, ""), ("lamp", "2.0.0", 30, "new dimmer curve"),
+        ("lamp", "2.0.1", 6, "flicker at 1 % is gone"), ("lamp", "2.1.0", 1, "fades; needs 4 MB"),
+        ("plug", "1.3.2", 50, ""), ("plug", "1.4.0", 20, "measures power"),
+        ("weather", "3.0.0", 40, ""), ("weather", "3.1.0", 9, "sleeps longer when the battery is low"),
+    )  # fmt: skip
+    found = {}
+    for name, version, days, description in made:
+        found[f"{name}@{version}"] = await _image(world, name, version, description, now - days * DAY)
+    return found
+
+
+async def _image(world: World, name: str, version: str, description: str, at: float) -> Firmware:
+    async def once() -> AsyncIterator[bytes]:
+        yield make_image(name, version, "brand", size=180_000)
+
+    received = await world.images.receive(once(), filename="x.bin", max_size=1 << 24)
+    return await intake.accept(
+        world.database, world.images, received, description=description, by="anna", now=at
+    )
+
+
+def _things(conn: Connection, images: dict[str, Firmware], now: float) -> None:
+    for pk, thing in enumerate(THINGS, 1):
+        image = images.get(f"{thing.fw}@{thing.version}")
+        seen = now - thing.ago
+        nodes = {"relay": RELAY} if thing.fw in ("lamp", "plug", "blind") else {"air": AIR}
+        base = "devices/" if thing.way == "http" else "homie/"
+        row: dict[str, Any] = {
+            "pk": pk, "base": base, "device_id": thing.id, "name": thing.name, "mac": f"A0:20:A6:14:85:{pk:02X}",
+            "ip": f"192.168.1.{20 + pk}", "homie": thing.homie, "implementation": thing.implementation,
+            "way": thing.way, "ota_enabled": None if thing.way != "mqtt" else True, "state": thing.state,
+            "state_since": seen - 2 * DAY, "fw_name": thing.fw, "fw_version": thing.version, "version_key": "",
+            "md5": image.md5 if image else "", "signal": thing.signal, "uptime": 2 * DAY + 700.0 * pk,
+            "heap": 21_000.0 + 100 * pk, "nodes": nodes, "first_seen": now - 30 * DAY, "last_seen": seen, "recent": [],
+            "facts": {"stats/interval": "60", "implementation/version": "3.0.0", "config": CONFIG},
+        }  # fmt: skip
+        conn.execute(tables.device.insert().values(**row))
+        conn.execute(tables.device_address.insert().values(
+            base=base, device_id=thing.id, device_pk=pk, dialect="", since=now - 30 * DAY))  # fmt: skip
+        for word in thing.tags:
+            conn.execute(tables.tag.insert().values(device_pk=pk, tag=word))
+        for node, described in nodes.items():
+            for prop, about in described["properties"].items():  # type: ignore[attr-defined]
+                value = "true" if about["datatype"] == "boolean" else f"{17.5 + pk:.1f}"
+                number = 1.0 if value == "true" else float(value)
+                conn.execute(tables.reading.insert().values(
+                    device_pk=pk, node=node, prop=prop, value=value, num=number, at=seen))  # fmt: skip
+    conn.execute(tables.device.update().where(tables.device.c.device_id == "fridge-plug").values(
+        pinned_until=now + 4 * DAY, pin_reason="not while we are away"))  # fmt: skip
+
+
+def _pk(name: str) -> int:
+    return next(pk for pk, thing in enumerate(THINGS, 1) if thing.id == name)
+
+
+def _deployment(
+    conn: Connection, name: str, image: Firmware, state: str, at: float, steps: tuple[str, ...], **more: Any
+) -> int:
+    """A deployment whose moves lie 15 seconds apart."""
+    pk, ended = _pk(name), at + 15.0 * len(steps)
+    row = {
+        "device_pk": pk, "sha256": image.sha256, "state": state, "state_since": ended, "created_at": at,
+        "offered_at": at + 15 if steps else None, "bytes_total": image.size, "created_by": "anna",
+        "bytes_done": image.size if state in ("succeeded", "verifying", "rebooting") else 0,
+        "before": {"fw_name": image.name, "fw_version": "1.9.0", "md5": "0" * 32, "heap": 21_400, "signal": 70}, **more,
+    }  # fmt: skip
+    made = conn.execute(tables.deployment.insert().values(**row)).inserted_primary_key
+    assert made is not None
+    number = int(made[0])
+    told: list[tuple[str, dict[str, str], str]] = [("order", {}, "anna")]
+    told += [("deployment", {"state": each}, "") for each in steps]
+    for step, (kind, data, actor) in enumerate(told):
+        conn.execute(tables.event.insert().values(
+            at=at + 15.0 * step, kind=kind, device_pk=pk, deployment_id=number, actor=actor, data=data))  # fmt: skip
+    return number
+
+
+WELL = ("offered", "transferring", "rebooting", "verifying", "succeeded")
+
+
+def _past(conn: Connection, images: dict[str, Firmware], now: float) -> None:
+    after = {"heap": 20_900, "signal": 71, "verdict": "well", "rounds": 3}
+    for days, name in enumerate(
+        ("hall-lamp", "desk-lamp", "bed-lamp", "kitchen-plug", "tv-plug", "attic-air"), 2
+    ):
+        thing = THINGS[_pk(name) - 1]
+        image = images[f"{thing.fw}@{thing.version}"]
+        _deployment(conn, name, image, "succeeded", now - days * DAY, WELL, after=after, outcome="success")
+    _deployment(
+        conn, "porch-lamp", images["lamp@2.0.1"], "failed", now - 5 * HOUR, (*WELL[:3], "failed"),
+        reason="The device did not come back within 180 s. It runs lamp 1.9.0 again since 09:14.", code="not-back",
+        outcome="failure", harmful=True,
+    )  # fmt: skip
+    _deployment(
+        conn,
+        "tv-plug",
+        images["plug@1.4.0"],
+        "cancelled",
+        now - 2 * DAY,
+        ("cancelled",),
+        reason="taken back by anna",
+    )
+
+
+def _present(conn: Connection, images: dict[str, Firmware], now: float) -> None:
+    lamp, weather, plug = images["lamp@2.0.1"], images["weather@3.1.0"], images["plug@1.4.0"]
+    _deployment(
+        conn, "desk-lamp", lamp, "transferring", now - 40, WELL[:2], bytes_done=lamp.size * 43 // 100,
+        deadline=now + 60,
+    )  # fmt: skip
+    _deployment(conn, "bed-lamp", lamp, "verifying", now - 150, WELL[:4], deadline=now + 300)
+    _deployment(conn, "garden-air", weather, "queued", now - 2 * HOUR, ())
+    _deployment(conn, "fridge-plug", plug, "queued", now - HOUR, ())
+    for name, image in (
+        ("hall-lamp", lamp),
+        ("stairs-lamp", lamp),
+        ("garden-air", weather),
+        ("tv-plug", plug),
+    ):
+        conn.execute(
+            tables.target.insert().values(
+                device_pk=_pk(name), sha256=image.sha256, source="anna", since=now - DAY
+            )
+        )
+
+
+def _rollouts(conn: Connection, images: dict[str, Firmware], now: float) -> None:
+    lamps = [pk for pk, thing in enumerate(THINGS, 1) if thing.fw == "lamp"]
+    done = ("verified",) * 5 + ("absent",)
+    stopped = ("harmful",) + ("waiting",) * 5
+    running = ("verified", "running", "running", "waiting", "harmful", "absent")
+    _rollout(conn, images["lamp@2.0.0"], "finished", now - 20 * DAY, list(zip(lamps, done, strict=True)), "")
+    _rollout(conn, images["lamp@2.0.1"], "running", now - HOUR, list(zip(lamps, running, strict=True)), "")
+    _rollout(
+        conn, images["lamp@2.1.0"], "paused", now - 3 * HOUR, list(zip(lamps, stopped, strict=True)),
+        "porch-lamp did not come back: 1 harmful failure, and none is borne.",
+    )  # fmt: skip
+
+
+def _rollout(
+    conn: Connection, image: Firmware, state: str, at: float, members: list[tuple[int, str]], reason: str
+) -> None:
+    made = rollouts.insert(
+        conn,
+        sha256=image.sha256,
+        query=f"fw:{image.name}",
+        plan=BY_DEFAULT,
+        by="anna",
+        now=at,
+        name=f"{image.name}s",
+    )
+    told = {"state": state, "reason": reason, "started_at": at, "wave": 2 if state == "finished" else 1}
+    conn.execute(tables.rollout.update().where(tables.rollout.c.id == made.id).values(**told))
+    for number in range(2):
+        row = (tables.wave.c.rollout_id == made.id) & (tables.wave.c.number == number)
+        conn.execute(
+            tables.wave.update()
+            .where(row)
+            .values(state="passed" if number == 0 else "running", started_at=at)
+        )
+    for place, (pk, outcome) in enumerate(members):
+        conn.execute(tables.membership.insert().values(
+            rollout_id=made.id, device_pk=pk, wave=0 if place == 0 else 1, position=place, outcome=outcome, since=at,
+            reason="The device did not come back." if outcome == "harmful" else ""))  # fmt: skip
+
+
+def _people(conn: Connection, now: float) -> None:
+    for ago, who, what, why in (
+        (3 * HOUR, "anna", "started rollout 3", "lamps"),
+        (2 * HOUR, "bela", "pinned fridge-plug", "not while we are away"),
+        (HOUR, "anna", "started rollout 2", ""),
+    ):
+        audit.add(conn, at=now - ago, who=who, what=what, why=why, from_where="192.168.1.9")
