@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.conftest import House
-from e2e.serving import API, Heard, Server, first, fleet_of, listening, retained, until
+from e2e.serving import API, Heard, Server, first, fleet_of, listening, retained, run, until
 from homie_ota.homie.v1 import short_hash
 from homie_ota.simulator.fleet import sample_image
 from homie_ota.simulator.images import make_image
@@ -72,6 +76,48 @@ async def test_a_device_that_asks_another_server_comes_back_old_and_that_is_what
         assert "without asking this server" in ended["reason"]
         assert ended["harmful"] is False
         assert fleet[device_id].boots == 3  # its first, into OTA mode, and back
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [("", "succeeded:booted"), ("come-back-old", "failed:came-back-old"), ("no-space", "failed:")],
+)
+async def test_a_case_of_1_5_ends_as_it_did_when_it_is_played_again(
+    server: Server, mosquitto: Mosquitto, tmp_path: Path, fault: str, end: str
+) -> None:
+    faults = {fault: 1} if fault else None
+    async with fleet_of(mosquitto.url, "v1", server=endpoint(server), faults=faults) as fleet:
+        device_id, kind = first(fleet)
+        await server.sees(device_id)
+        firmware = await server.upload(sample_image(kind, "2.0.0", "v1"), kind, "2.0.0")
+        ended = await server.reach(await server.order(device_id, firmware))
+    assert f"{ended['state']}:{ended['code']}".startswith(end), ended["reason"]
+    case = await server.get(f"/deployments/{ended['id']}/case")
+    assert case["device"]["way"] == "http"
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case))
+    played = await asyncio.to_thread(run, tmp_path, "--json", "replay", str(path))
+    assert played.stdout, played.stderr
+    found = json.loads(played.stdout)
+    assert (played.returncode, found["as_expected"]) == (0, True), played.stdout + played.stderr
+    assert [each["state"] for each in found["moves"]] == server.story(ended)
+    assert found["sent"] == [f"devices/{device_id}/$ota"]
+    if fault == "no-space":
+        return  # it was refused: what it says afterwards changes nothing
+    # Had it come back with the version that it ran before, or with the wanted one, it would not have ended so.
+    other = _with_version(case, "1.0.0" if ended["state"] == "succeeded" else "2.0.0")
+    path.write_text(json.dumps(other))
+    differs = await asyncio.to_thread(run, tmp_path, "--json", "replay", str(path))
+    assert (differs.returncode, json.loads(differs.stdout)["as_expected"]) == (1, False), differs.stdout
+
+
+def _with_version(case: dict[str, Any], version: str) -> dict[str, Any]:
+    """The same case, but after it was offered the device says that it runs this version."""
+    said = [
+        {**each, "text": version} if each["topic"].endswith("/$fwversion") else each
+        for each in case["messages"]
+    ]
+    return {**case, "messages": said}
 
 
 async def test_a_device_that_does_not_listen_to_its_ota_topic_ends_at_the_deadline(

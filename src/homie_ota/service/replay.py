@@ -22,6 +22,7 @@ from homie_ota.health import Thresholds
 from homie_ota.ingest import Ingest
 from homie_ota.model import ENDED, Deployment, DeploymentState, Firmware, Publish, Way
 from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.soak import Terms
 from homie_ota.store import casefile, deployments, devices, events, verifying
 from homie_ota.store import firmware as firmwares
@@ -194,12 +195,15 @@ class Replay:
         await self._dispatch.step()
 
     async def _over_http(self, number: int, each: dict[str, Any]) -> None:
-        event = Event(each["data"]["event"])
+        event, data = Event(each["data"]["event"]), each["data"]
+        # The answer of the endpoint was a decision about headers that no record holds.
+        reason = Reason(data["code"], data.get("reason", ""), False) if data.get("code") else None
 
         def move(conn: Connection) -> None:
             found = deployments.get(conn, number)
             if found is not None:
-                deployments.advance(conn, found, event, now=self._now, done=found.bytes_total)
+                done = None if event is Event.REFUSE else found.bytes_total
+                deployments.advance(conn, found, event, now=self._now, done=done, reason=reason)
 
         await self._database.write(move)
 
