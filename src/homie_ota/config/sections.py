@@ -124,12 +124,17 @@ class MqttSettings(_Section):
 class StorageSettings(_Section):
     """Where things are kept; firmware and database are below `data_dir` unless said otherwise.
 
-    `database` is a path (SQLite) or `postgresql://user:password@host/name`.
+    `database` is a path (SQLite) or `postgresql://user:password@host/name`. The `keep_*` are how long history is kept,
+    in days, and how many of each device's newest deployments; 0: all. What a decision needs stays (`store/pruning.py`).
     """
 
     data_dir: Path = Path("data")
     firmware_dir: Path = Path("data/firmwares")
     database: Annotated[str, Field(repr=False)] = "data/homie-ota.sqlite3"
+    keep_events_days: Annotated[int, Field(ge=0, le=36_500)] = 90
+    keep_transcripts_days: Annotated[int, Field(ge=0, le=36_500)] = 30
+    keep_deployments: Annotated[int, Field(ge=0, le=100_000)] = 20
+    keep_series_days: Annotated[int, Field(ge=0, le=36_500)] = 35
 
     @field_validator("database")
     @classmethod

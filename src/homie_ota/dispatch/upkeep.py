@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from homie_ota.bus import Bus
+from homie_ota.dispatch.history import History
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
@@ -27,6 +28,7 @@ class Upkeep:
 
     def __init__(self, database: Database, bus: Bus, clock: Callable[[], float]) -> None:
         self._database, self._bus, self._clock = database, bus, clock
+        self._history = History(database, clock)
         self._repaired = float("-inf")
 
     async def run(self) -> bool:
@@ -43,6 +45,7 @@ class Upkeep:
             return False
         self._repaired = now
         await self._watch(now)
+        await self._history.run()
         return await self._database.write(lambda conn: _repair(conn, now)) > 0
 
     async def _watch(self, now: float) -> None:

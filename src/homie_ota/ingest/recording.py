@@ -17,7 +17,7 @@ from homie_ota.fleet.curves import HOUR
 from homie_ota.fleet.packed import Curves
 from homie_ota.ingest.batch import Batch, Identity
 from homie_ota.model import State
-from homie_ota.store import series
+from homie_ota.store import pruning, series
 from homie_ota.store.database import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,6 @@ class Recorder:
         clock: Callable[[], float],
         listening: Callable[[], bool],
     ) -> None:
-        self.keep_days = 35
         self._database, self._fleet, self._identity = database, fleet, identity
         self._clock, self._listening = clock, listening
         self._noted: dict[int, Noted] = {}
@@ -147,7 +146,9 @@ class Recorder:
         if not (turn.stats or turn.values or turn.life or turn.over):
             return
         try:
-            await self._database.write(lambda connection: write_turn(connection, turn, self.keep_days))
+            await self._database.write(
+                lambda connection: write_turn(connection, turn, pruning.SETTINGS["keep"].series_days)
+            )
         except HomieOtaError as error:
             log.error("Curves of %d devices were not stored: %s", len(pks), error)
             for pk in pks:

@@ -182,8 +182,10 @@ def sum_up(connection: Connection, pks: Collection[int], since: float, until: fl
 
 
 def forget(connection: Connection, pks: Collection[int], now: float, days: int) -> None:
-    """Delete the buckets of these devices that are over: single points after FINE_DAYS, hours after `days`."""
-    kept = {STATS: FINE_DAYS, VALUES: FINE_DAYS, STATS_BY_HOUR: days, VALUES_BY_HOUR: days, LIFE: days}
+    """Delete the old buckets of these devices: single points after FINE_DAYS, hours after `days` (0: never)."""
+    kept = {STATS: FINE_DAYS, VALUES: FINE_DAYS}
+    if days:
+        kept |= {STATS_BY_HOUR: days, VALUES_BY_HOUR: days, LIFE: days}
     for kind, time in kept.items():
         over = series.c.bucket < (int(now) - time * DAY) // kind.width
         connection.execute(series.delete().where(series.c.device_pk.in_(list(pks)), *_of(kind), over))

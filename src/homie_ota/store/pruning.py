@@ -1,0 +1,280 @@
+"""Which events, transcripts and deployments are old enough to go, and that they went.
+
+Rule: what decides anything stays: attempts that count for a budget, ways back, whatever a rollout that goes on, a
+release or a cure refers to, and the newest of each device. History is never edited; that a part of it went is an event
+row with the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.model import ACTIVE, DeploymentState, Outcome
+from homie_ota.rollout.attempts import INTERRUPTED, Followed
+from homie_ota.rollout.course import ENDED
+from homie_ota.store import alarms, attempts, changes, events, needed, quarantine
+from homie_ota.store.tables import deployment, event, rollout, target, transcript
+
+KIND = "retention"
+DAY = 86_400.0
+
+YOUNG = 30 * DAY
+"""Seconds for which a deployment that ended stays whatever the settings say: device pages and aftercare look at it."""
+
+A_PAGE = 500
+"""Rows that one look goes through, and one transaction may delete."""
+
+KEPT_KINDS = frozenset({changes.KIND, "rollout"})
+"""Events that stay: what each device ran (a few, counted there), and the story of every rollout."""
+
+
+_TRIED = [Outcome.UNHARMED.value, Outcome.HARMFUL.value]
+_RAN = [Outcome.VERIFIED.value, Outcome.BOOTED.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Days that events, transcripts and curves are kept, and newest deployments of each device; 0: all."""
+
+    events_days: int = 90
+    transcripts_days: int = 30
+    deployments: int = 20
+    series_days: int = 35
+
+
+SETTINGS: dict[str, Keep] = {"keep": Keep()}
+"""What the settings say (`use_keep`)."""
+
+
+class Page(NamedTuple):
+    """What a look found among the next rows: keys that may go, and where the next look begins; None: at the end."""
+
+    old: list[int]
+    last: int | None
+
+
+class Part(NamedTuple):
+    """One sort of history: its word in the event row, what a look finds, and how it is deleted."""
+
+    name: str
+    look: Callable[[Connection, int, float, Keep], Page]
+    drop: Callable[[Connection, Sequence[int]], None]
+
+
+def use_keep(keep: Keep) -> None:
+    """Take what is kept from the settings; called once, at start."""
+    SETTINGS["keep"] = keep
+
+
+def write(connection: Connection, part: Part, old: Sequence[int], now: float, keep: Keep) -> int:
+    """Delete what a look found, as far as it may still go, and say so; how many rows went."""
+    page = part.look(connection, min(old) - 1, now, keep)
+    going = sorted(set(page.old).intersection(old))
+    if going:
+        part.drop(connection, going)
+        data = {"event": "pruned", "what": part.name, "count": len(going)}
+        events.add(connection, KIND, at=now, actor="retention", data=data)
+    return len(going)
+
+
+# --- Deployments ----------------------------------------------------------------------------------------------------
+
+
+def old_deployments(connection: Connection, after: int, now: float, keep: Keep) -> Page:
+    """Deployments that ended long ago, and that nothing refers to or counts."""
+    ids = _page(connection, deployment.c.id, after)
+    if not ids or not keep.deployments:
+        return Page([], None)
+    may_go = [
+        deployment.c.id.between(ids[0], ids[-1]),
+        deployment.c.state.not_in(sorted(ACTIVE)),
+        deployment.c.state_since < now - YOUNG,
+        _has_later(keep.deployments),
+        *_decides_nothing(),
+    ]
+    query = sa.select(deployment.c.id).where(*may_go).order_by(deployment.c.id)
+    return Page(list(connection.execute(query).scalars()), _next(ids))
+
+
+def _decides_nothing() -> list[sa.ColumnElement[bool]]:
+    failed = deployment.c.state == DeploymentState.FAILED.value
+    undecided = failed & deployment.c.followed.in_(["", Followed.CURE.value])
+    goes_on = sa.select(rollout.c.id).where(rollout.c.state.not_in(sorted(ENDED)))
+    wanted = sa.exists().where(
+        target.c.device_pk == deployment.c.device_pk, target.c.sha256 == deployment.c.sha256
+    )
+    # `is_not(True)`: where there is no rollout, or no answer, it is not so.
+    return [
+        ~undecided,
+        deployment.c.rollout_id.in_(goes_on).is_not(True),
+        ~wanted,
+        ~_latest(lambda d: d.c.offered_at.is_not(None)),
+        ~_latest(lambda d: d.c.code.in_(sorted(INTERRUPTED))),
+        *(~_latest(also) for _, _, also in needed.LATEST),
+        ~_counts(),
+        ~_leads_back(),
+    ]
+
+
+def _latest(also: Callable[[Any], sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+    """It is the latest of its device that is `also` so."""
+    later = deployment.alias("later")
+    newer = sa.exists().where(_after(later), also(later))
+    return sa.and_(also(deployment), ~newer)
+
+
+def _counts() -> sa.ColumnElement[bool]:
+    """It counts for the budget (`attempts.past`): the image did not run since; or it did here, which settles others."""
+    same = deployment.alias("same")
+    of_image = (same.c.device_pk == deployment.c.device_pk) & (same.c.sha256 == deployment.c.sha256)
+    ran_later = sa.exists().where(of_image, same.c.id > deployment.c.id, same.c.outcome.in_(_RAN))
+    failed_before = sa.exists().where(of_image, same.c.id < deployment.c.id, same.c.outcome.in_(_TRIED))
+    is_ran = deployment.c.outcome.in_(_RAN) & failed_before
+    return sa.and_(~ran_later, deployment.c.outcome.in_(_TRIED) | is_ran)
+
+
+def _leads_back() -> sa.ColumnElement[bool]:
+    """Of a rollout, as long as the device runs nothing that came later: a rollout that ended can still be reverted."""
+    later = deployment.alias("later")
+    moved_on = sa.exists().where(
+        _after(later),
+        later.c.state == DeploymentState.SUCCEEDED.value,
+        later.c.rollout_id.is_distinct_from(deployment.c.rollout_id),
+    )
+    return deployment.c.rollout_id.is_not(None) & ~moved_on
+
+
+def _after(later: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(later.c.device_pk == deployment.c.device_pk, later.c.id > deployment.c.id)
+
+
+def _has_later(count: int) -> sa.ColumnElement[bool]:
+    """So many newer ones of the same device are there."""
+    later = deployment.alias("newer")
+    nth = sa.select(later.c.id).where(_after(later)).order_by(later.c.id).limit(1).offset(count - 1)
+    return nth.correlate(deployment).scalar_subquery().is_not(None)
+
+
+def drop_deployments(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete them with their moves and messages; what outlives them (a cure, a release) stays."""
+    moves = event.c.deployment_id.in_(ids) & event.c.kind.in_(["deployment", "ota", "device"])
+    connection.execute(event.delete().where(moves))
+    connection.execute(transcript.delete().where(transcript.c.deployment_id.in_(ids)))
+    connection.execute(deployment.delete().where(deployment.c.id.in_(ids)))
+
+
+# --- Events ---------------------------------------------------------------------------------------------------------
+
+
+def old_events(connection: Connection, after: int, now: float, keep: Keep) -> Page:
+    """Events that are older than the settings want, and that nothing is told by any more."""
+    seqs = _page(connection, event.c.seq, after)
+    if not seqs or not keep.events_days:
+        return Page([], None)
+    here = event.c.seq.between(seqs[0], seqs[-1])
+    over = event.c.at < now - keep.events_days * DAY
+    may_go = _is_plain() | _is_old_alarm() | _is_old_cure() | _is_old_quarantine()
+    query = sa.select(event.c.seq).where(here, over, ~_is_running(event), may_go).order_by(event.c.seq)
+    found = list(connection.execute(query).scalars())
+    return Page(found, _next(seqs) if _any(connection, event.c.seq, here, over) else None)
+
+
+def _is_plain() -> sa.ColumnElement[bool]:
+    special = (*KEPT_KINDS, alarms.KIND, attempts.CURE, quarantine.KIND)
+    return event.c.kind.not_in(sorted(special))
+
+
+def _is_old_alarm() -> sa.ColumnElement[bool]:
+    """What began and has ended; its end goes last, or it would begin again."""
+    other = event.alias("other")
+    same = (other.c.kind == alarms.KIND) & (other.c.device_pk == event.c.device_pk)
+    same &= _word(other, "code") == _word(event, "code")
+    ended = _word(event, "event") == "ended"
+    begun = sa.exists().where(same, other.c.seq < event.c.seq)
+    followed = sa.exists().where(same, other.c.seq > event.c.seq)
+    return (event.c.kind == alarms.KIND) & ((ended & ~begun) | (~ended & followed))
+
+
+def _is_old_cure() -> sa.ColumnElement[bool]:
+    """Not the latest of its device: that one says that an interrupted transfer was cured."""
+    other = event.alias("other")
+    later = sa.exists().where(
+        other.c.kind == attempts.CURE,
+        other.c.device_pk == event.c.device_pk,
+        other.c.seq > event.c.seq,
+        other.c.at >= event.c.at,
+    )
+    return (event.c.kind == attempts.CURE) & later
+
+
+def _is_old_quarantine() -> sa.ColumnElement[bool]:
+    """A release makes older attempts not count, as long as there are any."""
+    forgiven = sa.exists().where(
+        deployment.c.device_pk == event.c.device_pk,
+        deployment.c.sha256 == _word(event, "sha256"),
+        deployment.c.state_since <= event.c.at,
+    )
+    released = (_word(event, "event") == "released") & forgiven
+    return (event.c.kind == quarantine.KIND) & ~released
+
+
+def _word(table: Any, name: str) -> sa.ColumnElement[str]:
+    found: sa.ColumnElement[str] = sa.func.coalesce(table.c.data[name].as_string(), "")
+    return found
+
+
+def drop_events(connection: Connection, seqs: Sequence[int]) -> None:
+    """Delete these events."""
+    connection.execute(event.delete().where(event.c.seq.in_(seqs)))
+
+
+# --- Transcripts ----------------------------------------------------------------------------------------------------
+
+
+def old_transcripts(connection: Connection, after: int, now: float, keep: Keep) -> Page:
+    """Messages of deployments that have ended, older than the settings want."""
+    seqs = _page(connection, transcript.c.seq, after)
+    if not seqs or not keep.transcripts_days:
+        return Page([], None)
+    here = transcript.c.seq.between(seqs[0], seqs[-1])
+    over = transcript.c.at < now - keep.transcripts_days * DAY
+    query = sa.select(transcript.c.seq).where(here, over, ~_is_running(transcript)).order_by(transcript.c.seq)
+    found = list(connection.execute(query).scalars())
+    return Page(found, _next(seqs) if _any(connection, transcript.c.seq, here, over) else None)
+
+
+def drop_transcripts(connection: Connection, seqs: Sequence[int]) -> None:
+    """Delete these messages."""
+    connection.execute(transcript.delete().where(transcript.c.seq.in_(seqs)))
+
+
+def _is_running(table: sa.Table) -> sa.ColumnElement[bool]:
+    """It belongs to a deployment that has not ended."""
+    return sa.exists().where(deployment.c.id == table.c.deployment_id, deployment.c.state.in_(sorted(ACTIVE)))
+
+
+def _any(connection: Connection, key: sa.ColumnElement[int], *such: sa.ColumnElement[bool]) -> bool:
+    """Whether one of a page is so: they come in the order of time, so behind young ones is no old one."""
+    return connection.execute(sa.select(key).where(*such).limit(1)).first() is not None
+
+
+def _page(connection: Connection, key: sa.ColumnElement[int], after: int) -> list[int]:
+    query = sa.select(key).where(key > after).order_by(key).limit(A_PAGE)
+    return list(connection.execute(query).scalars())
+
+
+def _next(keys: list[int]) -> int | None:
+    return keys[-1] if len(keys) == A_PAGE else None
+
+
+PARTS = (
+    Part("deployments", old_deployments, drop_deployments),
+    Part("events", old_events, drop_events),
+    Part("transcripts", old_transcripts, drop_transcripts),
+)
+"""Deployments first: what is told of them goes with them."""
