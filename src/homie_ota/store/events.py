@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.store.tables import event
+from homie_ota.store.tables import deployment, event
 
 
 def add(
@@ -20,12 +20,20 @@ def add(
     actor: str = "",
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Write one event; `kind` is a word like `deployment`, `order`, `device`, `broker`."""
+    """Write one event; `kind` is a word like `deployment`, `order`, `device`, `broker`.
+
+    The image that it is about is the one that `data` names, else that of the deployment.
+    """
+    sha256: Any = (data or {}).get("sha256") or ""
+    if deployment_id is not None and not sha256:
+        of = sa.select(deployment.c.sha256).where(deployment.c.id == deployment_id).scalar_subquery()
+        sha256 = sa.func.coalesce(of, "")
     row = {
         "at": at,
         "kind": kind,
         "device_pk": device_pk,
         "deployment_id": deployment_id,
+        "sha256": sha256,
         "actor": actor[:64],
     }
     connection.execute(event.insert().values(**row, data=data or {}))

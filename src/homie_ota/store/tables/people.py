@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, Column, Float, ForeignKey, Integer, String, Table, Text, event
+from sqlalchemy import DDL, Column, Float, ForeignKey, Index, Integer, String, Table, Text, event
 
 from homie_ota.store.tables.base import Serial, metadata
 
@@ -17,6 +17,7 @@ audit = Table(
     Column("from_where", String(64), nullable=False, default=""),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("audit_by", "who", "seq"),
 )
 
 audit_head = Table(

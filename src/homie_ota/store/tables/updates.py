@@ -109,8 +109,15 @@ event = Table(
     Column("kind", String(32), nullable=False),
     Column("device_pk", BigInteger, nullable=True, index=True),
     Column("deployment_id", BigInteger, nullable=True, index=True),
+    # The image that it is about, where it is about one.
+    Column("sha256", String(64), nullable=False, default=""),
     Column("actor", String(64), nullable=False, default=""),
     Column("data", JSON, nullable=False, default=dict),
+    # The log is read from its end, whatever it is filtered by.
+    Index("event_of_kind", "kind", "seq"),
+    Index("event_by_actor", "actor", "seq"),
+    Index("event_of_firmware", "sha256", "seq"),
+    Index("event_in_time", "at", "seq"),
 )
 
 Index(
