@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from homie_ota.web import words
 
-_FORMS = ("time", "day")
+_FORMS = ("time", "day", "when")
 
 
 def _element(at: float, kind: str, text: str) -> Markup:
@@ -32,7 +32,9 @@ class Moments:
         return _element(at, "age", "" if self._now is None else words.age(at, self._now))
 
     def clock(self, at: float | None, form: str = "") -> Markup:
-        """The time of day and date where the reader is; `form` is `time` (without date), `day`, or empty (both)."""
+        """The time of day and date where the reader is; `form` is `time` (without date), `day`, `when` (for
+        sentences: no more of both than is needed), or empty (both).
+        """
         if not at:
             return Markup()
         form = form if form in _FORMS else ""
@@ -48,4 +50,4 @@ class Moments:
 
 def _utc(at: float, form: str) -> str:
     day, _, time = words.moment(at).partition(" ")
-    return {"time": f"{time} UTC", "day": day}.get(form, f"{day} {time} UTC")
+    return {"time": f"{time} UTC", "day": day, "when": f"{day} {time[:5]} UTC"}.get(form, f"{day} {time} UTC")

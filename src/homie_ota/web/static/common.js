@@ -12,7 +12,13 @@
   const day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   const time = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const CLOCKS = { time, day, "": (at) => `${day(at)} ${time(at)}` };
+  // For sentences: `14:05` today, `Fri 14:05` within a week, else the date.
+  const when = (at) => {
+    const days = Math.abs(at - Date.now()) / 86400000, clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    if (day(at) === day(new Date())) return clock;
+    return days < 6 ? `${at.toLocaleDateString(document.documentElement.lang, { weekday: "short" })} ${clock}` : day(at);
+  };
+  const CLOCKS = { time, day, when, "": (at) => `${day(at)} ${time(at)}` };
   const told = (element) => {
     const at = new Date(element.dateTime), seconds = (Date.now() - at) / 1000;
     if ("age" in element.dataset) return seconds < 2 ? "now" : duration(seconds);
