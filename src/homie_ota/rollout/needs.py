@@ -33,6 +33,38 @@ MEANINGS: dict[Need, Meaning] = {
     Need.UNKNOWN: Meaning("never said how it is", "Switch it on, or delete it if it is a ghost."),
 }
 
+FAILURES: dict[str, str] = {
+    "bad-firmware": "refused the image as no valid firmware",
+    "bad-checksum": "what arrived was not what was sent",
+    "no-space": "no room for the image",
+    "bad-request": "did not accept the offer",
+    "ota-disabled": "updates are off in its configuration",
+    "flash-error": "could not write its flash",
+    "no-partition": "has no OTA partitions",
+    "device-error": "reported an internal error",
+    "stuck": "takes no update until it restarts",
+    "flash-config": "refuses every image: its flash setting is wrong",
+    "not-sent": "the offer did not leave the server",
+    "no-http-request": "never asked for the image",
+    "not-back": "has not come back",
+    "not-ready": "came back and never became ready",
+    "restarting": "restarts again and again",
+    "silent": "came back and tells no statistics",
+    "left": "came back and went away again",
+    "went-back": "went back to the old image by itself",
+    "worse-heap": "has less free memory than before",
+    "worse-signal": "has a weaker signal than before",
+    "node-missing": "lost a node",
+    "no-answer": "did not answer the offer",
+    "transfer-silent": "fell silent during the transfer",
+    "transfer-broken": "the transfer broke off",
+    "gone": "left during the transfer",
+    "too-slow": "too slow: it dropped its own connection",
+    "came-back-old": "came back with its old firmware",
+    "came-back-other": "came back with another firmware",
+}
+"""Code of a failed deployment → the few words that a row has room for; the page of the deployment says the rest."""
+
 _RANKS = {need: number for number, need in enumerate(Need, 1)}
 
 RANK_UPDATING, RANK_WAITING, RANK_REST = 20, 30, 90

@@ -19,6 +19,7 @@ from homie_ota.rollout import deadlines, rhythm, windows
 from homie_ota.rollout import next as nexts
 from homie_ota.rollout import soak as soaks
 from homie_ota.rollout.deadlines import Past
+from homie_ota.rollout.needs import FAILURES
 from homie_ota.rollout.next import Flying, Known, Next
 from homie_ota.rollout.plan import MemberState, RolloutState
 from homie_ota.rollout.plandata import plan_from_data
@@ -95,11 +96,12 @@ def _who(rows: Iterable[Row], *needs: Need) -> list[int]:
 
 
 def _failures(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
-    """The reason of the newest deployment of those that failed."""
+    """Why the newest deployment of those that failed did."""
     pks = _who(rows, Need.HARMED, Need.FAILED)
-    query = sa.select(deployment.c.device_pk, deployment.c.reason).where(deployment.c.device_pk.in_(pks))
-    found = connection.execute(query.order_by(deployment.c.id)) if pks else ()
-    return {pk: _first_sentence(reason) for pk, reason in found}
+    columns = (deployment.c.device_pk, deployment.c.code, deployment.c.reason)
+    query = sa.select(*columns).where(deployment.c.device_pk.in_(pks)).order_by(deployment.c.id)
+    found = connection.execute(query) if pks else ()
+    return {pk: f"failed: {FAILURES.get(code) or _first_sentence(why)}" for pk, code, why in found}
 
 
 def _quarantines(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:

@@ -38,7 +38,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("uptime", "uptime", number=True),
     Column("heap", "heap", number=True),
 )
-USUAL = ("state", "id", "name", "runs", "target", "next", "back", "signal", "seen")
+USUAL = ("state", "id", "runs", "target", "next", "back", "signal", "seen")
 """What is shown until somebody chooses."""
 ALWAYS = "id"
 """The way to the page of a device."""

@@ -34,6 +34,7 @@ def read(conn: Connection, asked: Asked) -> Values:
     """Everything that the page shows; a query without meaning shows its sentence instead of rows."""
     view = columns.view_of(asked.query)
     found, sentence = _find(conn, view, asked.now)
+    words = {each.word for each in view.columns}
     said = nexts.of(conn, found.items, waiting.local_time(asked.now), asked.now)
     told: Values = {
         "view": view,
@@ -43,12 +44,24 @@ def read(conn: Connection, asked: Asked) -> Values:
         "terms": _terms(),
         "stopped": overview.stopped(conn),
         "filters": saved.every(conn),
-        "items": [{**row, "next": said[row["pk"]]} for row in found.items],
+        "items": [
+            {**row, "next": said[row["pk"]], "said_name": "name" not in words and _says_more(row)}
+            for row in found.items
+        ],
         "total": found.total,
         "following": found.next,
         "sentence": sentence,
     }
     return told | ({"http_status": 400} if sentence else {})
+
+
+def _says_more(row: Values) -> bool:
+    """Whether the name tells anything that the id beside it does not: `hall-lamp` and `Hall Lamp` are one."""
+    return bool(row["name"]) and _letters(row["name"]) != _letters(row["device_id"])
+
+
+def _letters(text: str) -> str:
+    return "".join(each for each in text.casefold() if each.isalnum())
 
 
 def _find(conn: Connection, view: View, now: float) -> tuple[Page, str]:

@@ -113,7 +113,7 @@ def seen(conn: Connection, preview: Preview) -> Seen:
         tuple(len(wave) for wave in preview.waves),
         [(line.judged.row["device_id"], line.place.reason) for line in preview.left_out],
         tuple(each for each in preview.warnings if each != preview.way_back.text),
-        preview.way_back.text if members else "",
+        preview.way_back.text.capitalize() if members else "",
     )
 
 
