@@ -8,6 +8,7 @@ from __future__ import annotations
 
 PAGES: dict[str, tuple[str, ...]] = {
     "/": ("/", "/?q=state:ready&sort=-signal", "/?q=fw:nothing", "/?q=colour:red"),
+    "/act": ("/act?device=homie~stairs-lamp&device=homie~hall-lamp&firmware=lamp@2.0.1",),
     "/device/{id:path}": (
         "/device/hall-lamp",
         "/device/porch-lamp",
@@ -15,7 +16,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/device/shelly-boiler",
     ),
     "/firmware": ("/firmware",),
-    "/firmware/compare": ("/firmware/compare?a=lamp-2.0.0.bin&b=lamp-2.0.1.bin",),
+    "/firmware/compare": ("/firmware/compare?a=lamp@2.0.0&b=lamp@2.0.1",),
     "/firmware/prune": ("/firmware/prune?keep=1",),
     "/firmware/{file}": ("/firmware/lamp-2.0.1.bin",),
     "/update": ("/update?device=hall-lamp&firmware=lamp@2.1.0",),
@@ -23,15 +24,17 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/rollouts": ("/rollouts",),
     "/rollouts/new": ("/rollouts/new?query=fw:lamp&firmware=lamp@2.0.1",),
     "/rollouts/{id}": ("/rollouts/1", "/rollouts/2", "/rollouts/3"),
+    "/rollouts/{id}/story": ("/rollouts/1/story", "/rollouts/3/story"),
     "/removed": ("/removed",),
     "/deployments": ("/deployments",),
     "/deployment/{id}": ("/deployment/1", "/deployment/7", "/deployment/9", "/deployment/11"),
     "/log": ("/log",),
     "/first-steps": ("/first-steps",),
     "/login": ("/login",),
-    "/account": (),  # see below: it needs an account
     "/api/v1": ("/api/v1/docs",),
 }
+PERSONAL: dict[str, tuple[str, ...]] = {"/account": ("/account",), "/people": ("/people",)}
+"""The same for pages that only somebody who logged in has."""
 NOT_PAGES = frozenset(
     {
         "/ota",

@@ -14,7 +14,8 @@ from playwright.async_api import Page, Request
 from starlette.routing import Mount, Route
 
 from pages import axe
-from pages.every import FAILING, NOT_PAGES, PAGES
+from pages.conftest import MakeSite
+from pages.every import FAILING, NOT_PAGES, PAGES, PERSONAL
 from pages.home import furnish
 from pages.site import PHONE, Site, live
 from web.world import Server, World
@@ -45,7 +46,7 @@ async def test_every_route_that_answers_with_a_page_is_in_the_list(home: Site) -
     routes = home.world.app.routes
     found = {each.path for each in routes if isinstance(each, Route) and "GET" in (each.methods or {"GET"})}
     found |= {each.path for each in routes if isinstance(each, Mount)}
-    assert found - NOT_PAGES == set(PAGES)
+    assert found - NOT_PAGES == set(PAGES) | set(PERSONAL)
     assert found >= NOT_PAGES
 
 
@@ -60,13 +61,7 @@ async def test_a_page_is_small_fits_a_phone_and_is_right_for_people_who_cannot_s
     assert (answer.status == 200) is (address not in FAILING)
     await live(tab)
     assert await transferred(finished) <= FIRST_VISIT, [each.url for each in finished]
-    # Everything that can be seen is looked at.
-    await tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-    for scheme in SCHEMES:
-        await tab.emulate_media(color_scheme=scheme)
-        assert await axe.complaints(tab) == [], scheme
-    await tab.set_viewport_size(PHONE)
-    assert await tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    await look_at(tab)
     leave_out_what_was_meant(complaints, address)
 
 
@@ -85,6 +80,31 @@ async def test_a_page_can_be_read_without_scripts_and_from_its_outline(
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels)), tags
     leave_out_what_was_meant(complaints, address)
+
+
+@pytest.mark.parametrize("address", [each for addresses in PERSONAL.values() for each in addresses])
+async def test_pages_of_people_who_logged_in_are_right_for_all_of_them(
+    make_site: MakeSite, tab: Page, address: str
+) -> None:
+    site = await make_site(admin=True)
+    name, password = site.world.login
+    await tab.goto(site.url + address)
+    await tab.fill("[name=name]", name)
+    await tab.fill("[name=password]", password)
+    await tab.click("main button")
+    await tab.wait_for_url("**" + address)
+    await live(tab)
+    await look_at(tab)
+
+
+async def look_at(tab: Page) -> None:
+    """Everything that can be seen, in both colours, and as wide as a phone."""
+    await tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    for scheme in SCHEMES:
+        await tab.emulate_media(color_scheme=scheme)
+        assert await axe.complaints(tab) == [], scheme
+    await tab.set_viewport_size(PHONE)
+    assert await tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 async def transferred(finished: list[Request]) -> int:
