@@ -18,6 +18,7 @@ from homie_ota.rollout.plan import MemberState, WaveState
 from homie_ota.rollout.revert import CONCERNED
 from homie_ota.rollout.stopping import Reach
 from homie_ota.store import filling, memberships, rollouts
+from homie_ota.store import firmware as firmwares
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import deployment, firmware, membership
 
@@ -66,14 +67,22 @@ def count(tallies: Tallies, *states: MemberState) -> int:
 
 
 def _covered(connection: Connection, of: Rollout) -> int:
-    """How many of those who would go back ran an image that is stored here, before the rollout first touched them."""
+    """How many of those who would go back ran an image that is stored here, before the rollout first touched them.
+
+    A first attempt found that; of who was tried again, or goes over stepping stones, an earlier one counts.
+    """
+    image = firmwares.get(connection, of.sha256)
+    is_first = (deployment.c.attempt == 1) if image is not None and not image.requires else sa.false()
+    earlier = deployment.alias("earlier")
+    before = sa.select(earlier.c.previous_sha256).where(earlier.c.id == first_touch(of)).correlate(membership)
+    previous = sa.case((is_first, deployment.c.previous_sha256), else_=before.scalar_subquery())
     query = (
         sa.select(sa.func.count())
-        .select_from(membership.join(deployment, deployment.c.id == first_touch(of)))
+        .select_from(membership.join(deployment, deployment.c.id == membership.c.deployment_id))
         .where(
             membership.c.rollout_id == of.id,
             membership.c.outcome.in_([each.value for each in CONCERNED]),
-            deployment.c.previous_sha256.in_(sa.select(firmware.c.sha256)),
+            previous.in_(sa.select(firmware.c.sha256)),
         )
     )
     return int(connection.execute(query).scalar() or 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from homie_ota.errors import NotFound
+from homie_ota.rollout.actions import Action
 from homie_ota.store import naming, rollouts
 from homie_ota.store.database import Connection
 
@@ -79,3 +81,13 @@ _TEXTS: dict[str, Callable[[Row, dict[int, str]], str]] = {
     "substitute": _why,
     "bench": _why,
 }
+
+
+def action_text(action: Action, lane: int) -> str:
+    """One decision in words; `lane` is the number of the lane of late joiners."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(action).__name__).lower()
+    number, reason = getattr(action, "wave", None), getattr(action, "reason", "")
+    if number == lane:
+        name = name.replace(" wave", "")
+    place = "" if number is None else " the lane of late joiners" if number == lane else f" {number + 1}"
+    return f"{name}{place}{f': {reason}' if reason else ''}"

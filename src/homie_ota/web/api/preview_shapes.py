@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 from pydantic import Field
 
-from homie_ota.rollout.actions import Action
 from homie_ota.rollout.simulation import Played
 from homie_ota.store.previews import Line, Preview
 from homie_ota.web.api.asking import Shape
 from homie_ota.web.api.plan_shapes import PlanShape, plan_shape
 from homie_ota.web.api.rollout_shapes import counts, known_moment
 from homie_ota.web.api.shapes import Moment, moment
+from homie_ota.web.rollout_views import action_text
 
 LISTED = 1000
 """Devices that one preview names; the others are counted."""
@@ -173,19 +172,9 @@ def simulation(played: Played) -> SimulationShape:
             for each in played.waves
         ],
         story=[
-            PlayedStep(at=moment(at), what=told(action, played.waves[-1].number))
+            PlayedStep(at=moment(at), what=action_text(action, played.waves[-1].number))
             for at, action in played.story[:STORY]
         ],
         peak=played.figures.peak,
         sent=played.figures.sent,
     )
-
-
-def told(action: Action, lane: int) -> str:
-    """One decision in words; `lane` is the number of the lane of late joiners."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(action).__name__).lower()
-    number, reason = getattr(action, "wave", None), getattr(action, "reason", "")
-    if number == lane:
-        name = name.replace(" wave", "")
-    place = "" if number is None else " the lane of late joiners" if number == lane else f" {number + 1}"
-    return f"{name}{place}{f': {reason}' if reason else ''}"

@@ -1,0 +1,50 @@
+"""A plan in words, for the pages of rollouts.
+
+Rule: what is as usual is said, too: a person should not have to know it.
+"""
+
+from __future__ import annotations
+
+from homie_ota.rollout import spelling
+from homie_ota.rollout.plan import Gate, OnHarm, Order, Plan
+from homie_ota.web import words
+from homie_ota.web.texts import _
+
+ON_HARM = {
+    OnHarm.PAUSE: "pause: nothing new starts, a person decides",
+    OnHarm.DRAIN: "drain: what was sent ends, and with it the rollout",
+    OnHarm.REVERT: "revert: who was updated goes back to the old image",
+}
+ORDERS = {
+    Order.STRONG_FIRST: "strong signal first",
+    Order.NAME: "by name",
+    Order.AS_FOUND: "as found",
+}
+
+
+def plan_words(plan: Plan) -> list[tuple[str, str]]:
+    """Label and value of everything that a plan says."""
+    limits = plan.limits
+    told = [
+        (_("waves"), spelling.waves_text(plan.waves)),
+        (_("gates"), "; ".join(_gate(at, rule.gate) for at, rule in enumerate(plan.waves))),
+        (_("at a time"), str(limits.parallel) if limits.parallel else _("no limit")),
+        (_("bytes in flight"), words.size(limits.bytes_in_flight)),
+        (_("starts a minute"), f"{limits.starts_per_minute:g}" if limits.starts_per_minute else ""),
+        (_("windows"), "; ".join(spelling.window_text(each) for each in plan.windows)),
+        (_("only while"), "; ".join(plan.guards)),
+        (_("last"), plan.last),
+        (_("order"), ORDERS[plan.order]),
+        (_("on harm"), ON_HARM[plan.on_harm]),
+        (_("attempts"), str(plan.attempts)),
+        (
+            _("waited for"),
+            f"{words.duration(plan.absent_after)}; late joiners {words.duration(plan.late_for)}",
+        ),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+def _gate(at: int, gate: Gate) -> str:
+    soak = words.duration(gate.soak) if gate.soak else "no"
+    return f"{at + 1}: verified ≥ {gate.verified * 100:g} %, harm ≤ {gate.harmful}, tried ≥ {gate.minimum}, {soak} soak"
