@@ -46,9 +46,13 @@ COMMANDS = (
     "release",
     "leftovers",
     "user",
+    "token",
+    "audit",
 )
 BELOW = {
-    "user": ("add", "reset", "token"),
+    "user": ("list", "add", "role", "reset", "disable", "enable", "logout", "remove", "token"),
+    "token": ("list", "make", "revoke"),
+    "audit": ("verify", "export"),
     "rollout": ("list", "show", "preview", "create", "start", "pause", "resume", "drain", "abort", "revert"),
 }
 Run = Callable[..., tuple[int, str, str]]

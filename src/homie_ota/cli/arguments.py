@@ -10,6 +10,7 @@ from typing import Any
 
 from homie_ota import __version__
 from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_fits, add_upload
+from homie_ota.cli.people_arguments import add_people
 from homie_ota.cli.rollout_arguments import add_marks, add_rollout
 
 _EXITS = """\
@@ -59,7 +60,7 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _cancel,
         _release,
         _leftovers,
-        _user,
+        _people,
     ):
         add(commands)
     _simulate(commands, with_simulator)
@@ -220,26 +221,8 @@ def _leftovers(commands: Any) -> None:
     parser.add_argument("--clear", default="", metavar="TOPIC", help="clear what is kept on this topic")
 
 
-def _user(commands: Any) -> None:
-    text = "make accounts, passwords and tokens, on the server's machine"
-    users = _command(commands, "user", text, asks=False)
-    actions = users.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, help_ in (
-        ("add", "make an account; prints its password"),
-        ("reset", "give an account a new password; prints it, and ends its sessions"),
-        ("token", "make an API token of an account; prints it"),
-    ):
-        parser = _command(actions, name, help_, asks=False)
-        parser.add_argument("name", metavar="NAME")
-        _storage(parser)
-        if name == "add":
-            parser.add_argument("--role", default="admin", choices=("admin", "operator", "viewer"))
-        if name == "token":
-            parser.add_argument(
-                "--rights", default="", metavar="R,…", help="of read, upload, deploy, admin; else all it has"
-            )
-            parser.add_argument("--label", default="command line", metavar="TEXT", help="what it is for")
-            parser.add_argument("--days", type=_count, metavar="N", help="when it expires; else never")
+def _people(commands: Any) -> None:
+    add_people(commands, _command, _storage)
 
 
 def _count(text: str) -> int:

@@ -34,7 +34,7 @@ from homie_ota.service.places import choose_broker, own_address
 from homie_ota.service.ports import Ports
 from homie_ota.service.reaching import Reaching
 from homie_ota.service.terms import hand_over
-from homie_ota.store import accounts, adoption, retention
+from homie_ota.store import adoption, audit, people, retention
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
@@ -93,8 +93,12 @@ class Service:
         hand_over(self.settings)
         auth = self.settings.auth
         if auth.mode == "password" and not auth.user and not auth.open_to_private:
+        end = await self.database.read(audit.head)
+        log.info(
+            "The audit log has %d rows, up to %s.", end.rows, end.hash
+        )  # a copy elsewhere: `store/chain.py`
             self.first_password = await self.database.write(
-                lambda c: accounts.ensure_admin(c, time.time()), durable=True
+                lambda c: people.begin(c, time.time()), durable=True
             )
         await self._take_over_images()
         await self.ingest.restore()

@@ -11,9 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.store import accounts
+from homie_ota.store import accounts, audit
 from homie_ota.store.accounts import ADMIN, ROLES
 from homie_ota.store.tables import account, session, token
+
+
+def begin(conn: Connection, now: float) -> str | None:
+    """Make the first account; its password, to be shown once, or None where there is an account already."""
+    password = accounts.ensure_admin(conn, now)
+    if password is not None:
+        audit.add(conn, at=now, who="homie-ota", what="made the first account", why=ADMIN)
+    return password
 
 
 def listing(conn: Connection, now: float) -> list[dict[str, Any]]:
