@@ -15,9 +15,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from homie_ota import homie
 from homie_ota.broker import EmbeddedBroker
 from homie_ota.bus import Bus
@@ -38,7 +35,6 @@ from homie_ota.store import adoption, audit, people, retention
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
-from homie_ota.web.connection import guarded
 from homie_ota.web.shell import Door
 
 log = logging.getLogger(__name__)
@@ -78,11 +74,12 @@ class Service:
             for name, work in (
                 ("mqtt", self.session.run),
                 ("ingest", self.ingest.run),
+                ("curves", self.ingest.recorder.run),
                 ("dispatch", dispatch.run),
-                *((("certificate", ports.certificate.run),) if ports.certificate else ()),
                 ("rollouts", rollouts.run),
                 ("leftovers", self._leftovers(dispatch).run),
                 ("gaps", self._watch_drops),
+                *((("certificate", ports.certificate.run),) if ports.certificate else ()),
             )
         ]
         app = web.build(self._shell())
@@ -93,13 +90,12 @@ class Service:
         hand_over(self.settings)
         auth = self.settings.auth
         if auth.mode == "password" and not auth.user and not auth.open_to_private:
-        end = await self.database.read(audit.head)
-        log.info(
-            "The audit log has %d rows, up to %s.", end.rows, end.hash
-        )  # a copy elsewhere: `store/chain.py`
             self.first_password = await self.database.write(
                 lambda c: people.begin(c, time.time()), durable=True
             )
+        end = await self.database.read(audit.head)
+        # In a log that is kept elsewhere this shows a chain that was forged whole (`store/chain.py`).
+        log.info("The audit log has %d rows, up to %s.", end.rows, end.hash)
         await self._take_over_images()
         await self.ingest.restore()
 
@@ -202,6 +198,9 @@ class Service:
             Sender(self.session.deliver, self._is_open),
             partial(scan, self.session.broker),
             self.settings.mqtt.base_topics,
+            may=dispatch.leads,
+        )
+
     @property
     def ports(self) -> Ports:
         """Where it listens; only after `start` began."""
@@ -212,9 +211,6 @@ class Service:
     def address(self) -> tuple[str, int]:
         """Host and port of the pages."""
         return self.ports.address
-
-            may=dispatch.leads,
-        )
 
     @property
     def public_url(self) -> str:
@@ -267,19 +263,10 @@ class Service:
             images=self.images,
             bus=self.bus,
             broker_status=self.status,
-            forget=self.forget,
-        )
-        config = uvicorn.Config(
-            web.build(shell),
-            http=guarded(HttpToolsProtocol),
-            loop="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,  # `web/proxies.py` reads them, for proxies of the settings only
-            timeout_graceful_shutdown=3,
+            forget=reaching.forget,
+            put_back=reaching.put_back,
+            topics=reaching.topics,
+            set_property=reaching.set_property,
         )
 
     async def stop(self) -> None:
