@@ -23,6 +23,7 @@ from homie_ota.store import (
     deployments,
     events,
     needed,
+    overview,
     pruning,
     quarantine,
     transcript,
@@ -257,17 +258,29 @@ def test_the_latest_restart_after_an_interrupted_transfer_stays(conn: Connection
     assert cures.due(conn) == []
 
 
-def test_an_alarm_that_goes_on_stays_and_one_that_ended_goes_with_its_end_last(conn: Connection) -> None:
-    def said(what: str, code: str) -> None:
-        events.add(conn, alarms.KIND, at=NOW - 500 * DAY, device_pk=1, data={"event": what, "code": code})
+def test_an_alarm_that_goes_on_stays_and_one_that_ended_goes_with_its_beginning(conn: Connection) -> None:
+    def said(what: str, code: str, days: float = 500.0) -> None:
+        events.add(conn, alarms.KIND, at=NOW - days * DAY, device_pk=1, data={"event": what, "code": code})
 
-    for what, code in (("began", "behind"), ("ended", "behind"), ("began", "silent"), ("began", "behind")):
+    for what, code in (("began", "behind"), ("began", "silent"), ("ended", "behind"), ("began", "behind")):
         said(what, code)
     said("ended", "behind")
-    before = alarms.standing(conn)
-    while sum(pruned(conn).values()):
-        assert alarms.standing(conn) == before
-    assert kinds(conn).count(alarms.KIND) == 1
+    said("began", "behind")
+    before = alarms.standing(conn), overview.needs(conn, [1])
+    assert len(before[0]) == 2
+    pruned(conn)
+    assert (alarms.standing(conn), overview.needs(conn, [1])) == before
+    assert kinds(conn).count(alarms.KIND) == 2
+
+
+def test_that_a_person_looked_at_what_is_in_quarantine_stays(conn: Connection) -> None:
+    quarantine.add(conn, Held(1, WANTED, "budget", "Three times.", NOW - 400 * DAY))
+    conn.execute(target.insert().values(device_pk=1, sha256=BEFORE))
+    first = failed(conn, outcome="expired", followed=Followed.SEEN.value)
+    tried(conn)
+    newer(conn)
+    pruned(conn)
+    assert first in left(conn)
 
 
 def test_who_goes_back_and_forth_by_itself_is_noticed_all_the_same(conn: Connection) -> None:
@@ -321,6 +334,8 @@ def decisions(conn: Connection) -> dict[str, Any]:
             pk: each.id
             for pk, each in deployments.offered_last(conn, [1], [DeploymentState.SUCCEEDED]).items()
         },
+        "overview": overview.counts(conn),
+        "needs": overview.needs(conn, [1]),
         "alternates": alternation.notice(conn, 1, NOW),
     }
 

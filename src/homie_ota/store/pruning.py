@@ -19,6 +19,7 @@ from homie_ota.rollout.attempts import INTERRUPTED, Followed
 from homie_ota.rollout.course import ENDED
 from homie_ota.store import alarms, attempts, changes, events, needed, quarantine
 from homie_ota.store.tables import deployment, event, rollout, target, transcript
+from homie_ota.store.tables import quarantine as quarantine_table
 
 KIND = "retention"
 DAY = 86_400.0
@@ -105,14 +106,16 @@ def _decides_nothing() -> list[sa.ColumnElement[bool]]:
     failed = deployment.c.state == DeploymentState.FAILED.value
     undecided = failed & deployment.c.followed.in_(["", Followed.CURE.value])
     goes_on = sa.select(rollout.c.id).where(rollout.c.state.not_in(sorted(ENDED)))
-    wanted = sa.exists().where(
-        target.c.device_pk == deployment.c.device_pk, target.c.sha256 == deployment.c.sha256
+    wanted, held = (
+        sa.exists().where(each.c.device_pk == deployment.c.device_pk, each.c.sha256 == deployment.c.sha256)
+        for each in (target, quarantine_table)
     )
     # `is_not(True)`: where there is no rollout, or no answer, it is not so.
     return [
         ~undecided,
         deployment.c.rollout_id.in_(goes_on).is_not(True),
         ~wanted,
+        ~held,
         ~_latest(lambda d: d.c.offered_at.is_not(None)),
         ~_latest(lambda d: d.c.code.in_(sorted(INTERRUPTED))),
         *(~_latest(also) for _, _, also in needed.LATEST),
@@ -190,14 +193,8 @@ def _is_plain() -> sa.ColumnElement[bool]:
 
 
 def _is_old_alarm() -> sa.ColumnElement[bool]:
-    """What began and has ended; its end goes last, or it would begin again."""
-    other = event.alias("other")
-    same = (other.c.kind == alarms.KIND) & (other.c.device_pk == event.c.device_pk)
-    same &= _word(other, "code") == _word(event, "code")
-    ended = _word(event, "event") == "ended"
-    begun = sa.exists().where(same, other.c.seq < event.c.seq)
-    followed = sa.exists().where(same, other.c.seq > event.c.seq)
-    return (event.c.kind == alarms.KIND) & ((ended & ~begun) | (~ended & followed))
+    """The end of an alarm; its beginning goes with it, or it would stand, or count, for ever."""
+    return (event.c.kind == alarms.KIND) & (_word(event, "event") == "ended")
 
 
 def _is_old_cure() -> sa.ColumnElement[bool]:
@@ -229,8 +226,15 @@ def _word(table: Any, name: str) -> sa.ColumnElement[str]:
 
 
 def drop_events(connection: Connection, seqs: Sequence[int]) -> None:
-    """Delete these events."""
-    connection.execute(event.delete().where(event.c.seq.in_(seqs)))
+    """Delete these events, and with the end of an alarm its beginning."""
+    ended, began = event.alias("ended"), event.alias("began")
+    same = (began.c.kind == alarms.KIND) & (began.c.device_pk == ended.c.device_pk)
+    same &= (began.c.seq < ended.c.seq) & (_word(began, "event") == "began")
+    same &= _word(began, "code") == _word(ended, "code")
+    latest = sa.select(sa.func.max(began.c.seq)).join(ended, same)
+    of_these = latest.where(ended.c.seq.in_(seqs), ended.c.kind == alarms.KIND).group_by(ended.c.seq)
+    beginnings = list(connection.execute(of_these).scalars())
+    connection.execute(event.delete().where(event.c.seq.in_([*seqs, *beginnings])))
 
 
 # --- Transcripts ----------------------------------------------------------------------------------------------------
