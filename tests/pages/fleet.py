@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,10 +101,16 @@ def _sleepers(world: World, lamp: Any, new: Firmware) -> None:
             for back in range(1, 8)
         ]
         rate = {"bytes_per_second": f"{new.size / 45:.0f}"}
-        world.write(lambda c, rows=rows: c.execute(presence.insert(), rows))
-        world.write(lambda c, pk=pk, rate=rate: devices.learn(c, pk, rate, evidence="", now=now))
+        world.write(partial(_note_rhythm, pk=pk, rows=rows, rate=rate, now=now))
         attempt(world, pk, new)
     lamp("pond-sensor", state="sleeping", fw_version=new.version, md5=new.md5)
+
+
+def _note_rhythm(
+    conn: Connection, *, pk: int, rows: list[dict[str, Any]], rate: dict[str, str], now: float
+) -> None:
+    conn.execute(presence.insert(), rows)
+    devices.learn(conn, pk, rate, evidence="", now=now)
 
 
 def _in_trouble(world: World, lamp: Any, new: Firmware) -> None:

@@ -103,18 +103,21 @@
     const first = strip().querySelector(focused === "firmware" ? "select[name=firmware]" : "select, button:not([hidden])");
     (first || strip().querySelector("a"))?.focus();
   };
+  let judging = 0;
   const address = (fields) => `${form.action}?${new URLSearchParams(new FormData(fields))}`;
   form?.addEventListener("submit", (event) => { event.preventDefault(); open(address(form)); });
   document.addEventListener("change", (event) => {
     const judged = event.target.closest?.("#strip [data-judge]");
-    if (judged && event.target.name === "firmware") open(address(judged));
+    if (!judged || event.target.name !== "firmware") return;
+    clearTimeout(judging);  // who types the name of an image chooses several on the way
+    judging = setTimeout(() => open(address(judged)), 400);
   });
   document.addEventListener("submit", (event) => {
     const to = event.target;
     if (to.matches("#strip [data-judge]")) { event.preventDefault(); open(address(to)); }
     if (to.matches("#strip [data-act]")) {
       event.preventDefault();
-      open(to.action, { method: "POST", body: new URLSearchParams(new FormData(to, event.submitter)) });
+      open(to.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(to, event.submitter)) });
     }
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !strip().hidden) close(); });
