@@ -1,6 +1,6 @@
 """What the verdict on one device is made of, gathered from rows for `rollout/verdict.py`.
 
-Rule: nothing is decided here, and nothing is written.
+Rule: nothing is decided here, and nothing is written; what `why` has gathered already is not asked for again.
 """
 
 from __future__ import annotations
@@ -11,52 +11,37 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import Deployment, DeploymentState, State, Way
+from homie_ota.model import DeploymentState, Way
 from homie_ota.rollout.verdict import Seen
-from homie_ota.rollout.why import Hold
-from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import alarms, changes, holds, leftovers, marks, naming, quarantine
+from homie_ota.rollout.why import Known
+from homie_ota.store import changes, naming
 from homie_ota.store.tables import deployment, firmware, target
 
 
-def of(
-    connection: Connection,
-    row: Mapping[str, Any],
-    latest: Deployment | None,
-    local: LocalTime,
-    now: float,
-    newer: str = "",
-) -> Seen:
-    """Of the device of this row; `latest` is its newest attempt, `newer` the name of a newer image that fits."""
-    pk = row["pk"]
-    aim = connection.execute(sa.select(target.c.sha256).where(target.c.device_pk == pk)).scalar() or ""
+def of(connection: Connection, row: Mapping[str, Any], known: Known, now: float, newer: str = "") -> Seen:
+    """Of the device of this row; `newer` is the name of a newer image that fits."""
+    latest = known.latest
+    aim = connection.execute(sa.select(target.c.sha256).where(target.c.device_pk == row["pk"])).scalar() or ""
     names = naming.images(connection, {aim, latest.sha256 if latest else ""} - {""})
-    held = _hold(connection, latest, local, now)
-    pin = marks.pin_of(connection, pk, now)
+    held = row["pinned_until"] is not None and row["pinned_until"] > now
     return Seen(
-        runs=f"{row['fw_name']} {row['fw_version']}".strip(),
-        state=State(row["state"]),
+        runs=known.runs,
+        state=known.state,
         heard=row["last_seen"],
         since=_since(connection, row),
         way=Way(row["way"]),
         wanted=" ".join(names[latest.sha256]).strip() if latest else "",
         target=" ".join(names[aim]).strip() if aim else "",
         latest=latest,
-        hold=held.text if held else "",
+        hold=known.holds[0].text if known.holds else "",
         health=health(connection, row),
         tells=bool(row["recent"]),
-        alarms=alarms.of_device(connection, pk),
-        leftovers=len(leftovers.of_device(connection, pk)),
-        quarantined=len(quarantine.of_device(connection, pk)),
-        pinned=pin.reason if pin else "",
+        alarms=known.alarms,
+        leftovers=len(known.leftovers),
+        quarantined=len(known.quarantines),
+        pinned=row["pin_reason"] if held else "",
         newer=newer,
     )
-
-
-def _hold(connection: Connection, latest: Deployment | None, local: LocalTime, now: float) -> Hold | None:
-    if latest is None or latest.state is not DeploymentState.QUEUED:
-        return None
-    return next(iter(holds.of(connection, latest, local, now)), None)
 
 
 def _since(connection: Connection, row: Mapping[str, Any]) -> float | None:

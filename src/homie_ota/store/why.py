@@ -48,27 +48,30 @@ _KINDS = ("deployment", "quarantine", "mark", "leftover", "device", "address", "
 
 def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Why:
     """The answer for one device; `local` is now on the wall clock, for windows. Raises NotFound."""
+    return explain(known(connection, device_pk, local, now))
+
+
+def known(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Known:
+    """What the answer is made of. Raises NotFound."""
     row = devices.row(connection, device_pk)
     if row is None:
         raise NotFound("This device is not known any more.")
     latest = next(iter(deployments.find(connection, device_pk=device_pk, limit=1)), None)
     wanted = _wanted(connection, device_pk, latest)
     rows = _events(connection, device_pk)
-    return explain(
-        Known(
-            runs=f"{row['fw_name']} {row['fw_version']}".strip(),
-            state=State(row["state"]),
-            latest=latest,
-            wanted=_name(connection, wanted),
-            holds=_holds(connection, row, latest, local, now),
-            pinned=_pinned(connection, device_pk, now),
-            quarantines=_quarantines(connection, device_pk),
-            leftovers=leftovers.sentences(connection, device_pk),
-            refused=_refused(connection, row, latest, wanted),
-            rollout=_rollout(connection, device_pk, now),
-            alarms=(*_alarms(rows, now), *alarms.of_device(connection, device_pk)),
-            steps=tuple(_step(each) for each in rows),
-        )
+    return Known(
+        runs=f"{row['fw_name']} {row['fw_version']}".strip(),
+        state=State(row["state"]),
+        latest=latest,
+        wanted=_name(connection, wanted),
+        holds=_holds(connection, row, latest, local, now),
+        pinned=_pinned(connection, device_pk, now),
+        quarantines=_quarantines(connection, device_pk),
+        leftovers=leftovers.sentences(connection, device_pk),
+        refused=_refused(connection, row, latest, wanted),
+        rollout=_rollout(connection, device_pk, now),
+        alarms=(*_alarms(rows, now), *alarms.of_device(connection, device_pk)),
+        steps=tuple(_step(each) for each in rows),
     )
 
 

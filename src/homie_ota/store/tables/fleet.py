@@ -54,6 +54,8 @@ device = Table(
     # Siblings that are awake, where ten thousand of a kind sleep.
     Index("device_running", "fw_name", "state"),
     Index("device_in_state", "state"),
+    # How many of a kind run an image, without looking at the devices.
+    Index("device_alike", "md5", "fw_name", "mac"),
 )
 
 device_address = Table(
@@ -66,6 +68,8 @@ device_address = Table(
     Column("dialect", String(16), nullable=False, default=""),
     Column("since", Float, nullable=False),
     Column("until", Float, nullable=True),
+    # Whoever names a device names its id, and hardly ever the kind of its address.
+    Index("device_address_by_id", "device_id"),
 )
 
 tag = Table(

@@ -76,6 +76,8 @@ deployment = Table(
     Column("created_by", String(64), nullable=False, default=""),
     Index("deployment_of_device", "device_pk", "id"),
     Index("deployment_in_state", "state", "deadline"),
+    # Lists of one state, newest first.
+    Index("deployment_of_state", "state", "id"),
 )
 
 Index(

@@ -48,3 +48,14 @@ def newest(choices: list[Choice]) -> str:
         if each.answer.newer.answer is Order.NEWER and each.answer.allowed and not each.warnings:
             return f"{each.firmware.name} {each.firmware.version}".strip()
     return ""
+
+
+def shelves(choices: list[Choice], name: str) -> tuple[list[Choice], list[Choice], list[Choice]]:
+    """Those of this firmware that it may have or runs, those of other firmware that it may have, and all others."""
+    may = [each for each in choices if each.runs or each.answer.allowed]
+    own = [each for each in may if each.runs or each.firmware.name == name]
+    return (
+        own,
+        [each for each in may if each not in own],
+        [each for each in choices if each not in may],
+    )

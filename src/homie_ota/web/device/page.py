@@ -16,6 +16,7 @@ from homie_ota.errors import NotFound
 from homie_ota.homie import removal
 from homie_ota.model import ACTIVE, AWAKE, Address, Deployment
 from homie_ota.rollout import verdict
+from homie_ota.rollout.why import explain
 from homie_ota.store import (
     deployments,
     devices,
@@ -51,16 +52,15 @@ def read(conn: Connection, asked: Asked) -> Values:
     row = devices.row(conn, pk)
     if row is None:
         raise NotFound("This device is not known any more.")
-    latest = next(iter(deployments.find(conn, device_pk=pk, limit=1)), None)
-    local = waiting.local_time(now)
+    known = whys.known(conn, pk, waiting.local_time(now), now)
     choices = images.of(conn, row, now)
-    known = seen.of(conn, row, latest, local, now, images.newest(choices))
     return {
         "pk": pk,
         "d": row,
-        "verdict": verdict.judge(known),
-        "why": whys.of(conn, pk, local, now),
+        "verdict": verdict.judge(seen.of(conn, row, known, now, images.newest(choices))),
+        "why": explain(known),
         "choices": choices,
+        "shelves": images.shelves(choices, row["fw_name"]),
         "days": days.draw(strip.of(conn, pk, now)),
         "nodes": properties.of(conn, row, now),
         "awake": row["state"] in AWAKE,
@@ -68,7 +68,7 @@ def read(conn: Connection, asked: Asked) -> Values:
         **_config(row),
         **_facts(conn, row),
         **_marks(conn, row, now),
-        **_attempts(conn, pk, asked, latest),
+        **_attempts(conn, pk, asked, known.latest),
         **_clearing(asked, row),
     }
 

@@ -5,8 +5,8 @@ Rule: eight heights from the lowest value to the highest; a place where nothing 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from math import isfinite
 from statistics import median
 from typing import NamedTuple
 
@@ -26,11 +26,15 @@ class Spark(NamedTuple):
 def spark(
     times: Sequence[float], values: Sequence[float | None], since: float, until: float, width: int = WIDTH
 ) -> Spark | None:
-    """The curve between two moments in `width` characters; None when nothing was told there."""
-    cells: list[list[float]] = [[] for _ in range(width)]
-    for at, value in zip(times, values, strict=False):
-        if value is not None and isfinite(value) and since <= at <= until:
-            cells[min(width - 1, int((at - since) / (until - since) * width))].append(value)
+    """The curve between two moments (`times` rise) in `width` characters; None when nothing was told there."""
+    wide = (until - since) / width
+    edges = [bisect_left(times, since + number * wide) for number in range(width)]
+    ends = [*edges[1:], bisect_right(times, until)]
+    # Neither NaN nor infinite: of such a number nothing is left when it is taken from itself.
+    cells = [
+        [value for value in values[first:last] if value is not None and value - value == 0.0]
+        for first, last in zip(edges, ends, strict=True)
+    ]
     told = [value for cell in cells for value in cell]
     if not told:
         return None

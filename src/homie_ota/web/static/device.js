@@ -71,15 +71,17 @@
     if (told.times.length < 2) return;
     const ink = probe("--quiet"), line = probe("--line"), mark = probe("--mark"), paper = probe("--mark-paper");
     const write = written[figure.dataset.metric] || String;
+    const two = (n) => String(n).padStart(2, "0");
+    const moment = (s) => { const at = new Date(s * 1000); return { day: `${at.getDate()} ${at.toLocaleDateString([], { month: "short" })}`, time: `${two(at.getHours())}:${two(at.getMinutes())}` }; };
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "11px monospace" };
     const plain = { width: 0, points: { show: false }, stroke: "transparent" };
     const options = {
       width: Math.max(240, place.clientWidth || figure.clientWidth), height: 150,
       cursor: { y: false }, legend: { show: true, live: true },
       scales: { x: { min: told.since, max: told.until } },
-      axes: [axis, { ...axis, size: 62, values: (_u, values) => values.map((v) => v === null ? "" : write(v)) }],
+      axes: [{ ...axis, values: (_u, splits) => splits.map((s) => moment(s)[told.span === "day" ? "time" : "day"]) }, { ...axis, size: 62, values: (_u, values) => values.map((v) => v === null ? "" : write(v)) }],
       series: [
-        {},
+        { label: "", value: (_u, v) => v === null ? "" : `${moment(v).day} ${moment(v).time}` },
         { label: figure.dataset.label, stroke: mark, width: 1.5, points: { show: false }, value: (_u, v) => v === null ? "–" : write(v), spanGaps: false },
         { ...plain, label: "↓", value: (_u, v) => v === null ? "–" : write(v) },
         { ...plain, label: "↑", value: (_u, v) => v === null ? "–" : write(v) },
