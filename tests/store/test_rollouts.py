@@ -497,6 +497,9 @@ def test_the_end_of_a_way_back_says_what_harmed_whom(conn: Connection) -> None:
     step(conn, of, 15.0)
     going = rollouts.require(conn, of.id)
     assert going.state is S.REVERTING
+    assert (
+        "Harmed: lamp-1: The device runs the new firmware and is worse off: free heap −60 %." in going.reason
+    )
     for back in returning.go_back(conn, going, now=16.0).made:
         end(conn, back, *GOOD, reason=VERIFIED, now=17.0)
     step(conn, of, 18.0)

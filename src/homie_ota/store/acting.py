@@ -213,7 +213,15 @@ def _finish(connection: Connection, of: Rollout, action: actions.Finish, now: fl
 def _move(connection: Connection, of: Rollout, old: RolloutState, how: Move, reason: str, now: float) -> bool:
     if of.state is not old:
         return False
+    whom = returning.harm(connection, of) if _is_harm(connection, of) else ""
+    reason = f"{reason} {whom}".strip()
     return rollouts.move(connection, of, how, now=now, by=ENGINE, reason=reason) is not None
+
+
+def _is_harm(connection: Connection, of: Rollout) -> bool:
+    """Whether a wave has just failed because devices took harm."""
+    waves = rollouts.waves(connection, of.id)
+    return any(each.state is WaveState.FAILED and each.reading.get("code") == "harm" for each in waves)
 
 
 _ACTS: dict[type, Callable[[Connection, Rollout, Any, float], bool]] = {

@@ -112,6 +112,18 @@ NAMED = 3
 
 def story(connection: Connection, of: Rollout) -> str:
     """Why a rollout went back, for its end: what harmed whom, and who did not get back; what is not so is left out."""
+    stranded = (
+        sa.select(device.c.device_id, membership.c.reason)
+        .join(membership, membership.c.device_pk == device.c.pk)
+        .where(membership.c.rollout_id == of.id, membership.c.outcome == MemberState.STRANDED.value)
+        .order_by(membership.c.position)
+    )
+    told = [harm(connection, of), _listed("Not back", connection, stranded)]
+    return " ".join(each for each in told if each)
+
+
+def harm(connection: Connection, of: Rollout) -> str:
+    """Which devices of a rollout took harm, and what it is; empty when none did."""
     harmed = (
         sa.select(device.c.device_id, deployment.c.reason)
         .join(deployment, deployment.c.device_pk == device.c.pk)
@@ -122,14 +134,7 @@ def story(connection: Connection, of: Rollout) -> str:
         )
         .order_by(deployment.c.id)
     )
-    stranded = (
-        sa.select(device.c.device_id, membership.c.reason)
-        .join(membership, membership.c.device_pk == device.c.pk)
-        .where(membership.c.rollout_id == of.id, membership.c.outcome == MemberState.STRANDED.value)
-        .order_by(membership.c.position)
-    )
-    told = [_listed("Harmed", connection, harmed), _listed("Not back", connection, stranded)]
-    return " ".join(each for each in told if each)
+    return _listed("Harmed", connection, harmed)
 
 
 def _listed(word: str, connection: Connection, query: sa.Select[Any]) -> str:
