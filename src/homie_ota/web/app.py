@@ -30,6 +30,8 @@ from homie_ota.web import (
     first_run_page,
     inventory,
     live,
+    log_pages,
+    metrics,
     ota,
     pages,
     people_pages,
@@ -52,10 +54,16 @@ def build(shell: Shell) -> Starlette:
     login = Login(shell)
     gate = Middleware(Gate, settings=shell.settings, login=login, fail=fail)
     failures = dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail)
-    endpoint = ota.Endpoint(shell)
+    endpoint, requests = ota.Endpoint(shell), metrics.Requests()
     app = Site(
-        endpoint, shell, routes=routes(shell, endpoint), middleware=[gate], exception_handlers=failures
+        endpoint,
+        shell,
+        requests,
+        routes=routes(shell, endpoint, requests),
+        middleware=[gate],
+        exception_handlers=failures,
     )
+    requests.name(app.routes)
     app.router.redirect_slashes = False  # its redirect names the host of the request, whoever wrote that
     app.state.shell, app.state.login, app.state.listeners = shell, login, set()
     app.state.hub = live.Hub(shell)
@@ -65,8 +73,11 @@ def build(shell: Shell) -> Starlette:
 class Site(Starlette):
     """The whole application; devices take the short way to their endpoint, past everything that is for people."""
 
-    def __init__(self, endpoint: ota.Endpoint, shell: Shell, **options: Any) -> None:
+    def __init__(
+        self, endpoint: ota.Endpoint, shell: Shell, requests: metrics.Requests, **options: Any
+    ) -> None:
         super().__init__(**options)
+        self._requests = requests
         self._by_headers = ota.Answering(endpoint.by_headers, "GET")
         self._by_token = ota.Answering(endpoint.by_token, "GET", "HEAD")
         self._path = ota_path(shell.settings)
@@ -76,9 +87,12 @@ class Site(Starlette):
         path = scope["path"] if scope["type"] == "http" else ""
         if path:
             self._proxies.apply(scope)
+            send = self._requests.counting(scope, send)
         if path == self._path:
+            scope[metrics.ROUTE] = self._path
             await self._by_headers(scope, receive, send)
         elif path.startswith(ota.PULLED):
+            scope[metrics.ROUTE] = ota.PULLED + "{token}"
             await self._by_token(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -98,11 +112,19 @@ def for_devices(site: Starlette) -> ASGIApp:
     return answer
 
 
-def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
+def routes(shell: Shell, endpoint: ota.Endpoint, requests: metrics.Requests) -> list[BaseRoute]:
     """Every address of this server."""
     return [
         Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
         Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
+        *_pages(),
+        *_services(metrics.Answers(requests)),
+    ]
+
+
+def _pages() -> list[BaseRoute]:
+    """What people look at, and what they do there."""
+    return [
         Route("/", inventory.show),
         Route("/act", inventory.ask),
         Route("/act", inventory.act, methods=["POST"]),
@@ -136,8 +158,16 @@ def routes(shell: Shell, endpoint: ota.Endpoint) -> list[BaseRoute]:
         Route("/deployment/{id}", device.deployment.show),
         Route("/deployment/{id}", device.deployment.change, methods=["POST"]),
         Route("/deployment/{id}/transcript.txt", device.deployment.said),
-        Route("/log", pages.log),
+        Route("/log", log_pages.happened),
+        Route("/log/audit", log_pages.done),
         Route("/first-steps", first_run_page.show),
+    ]
+
+
+def _services(answers: metrics.Answers) -> list[BaseRoute]:
+    """What the pages need, who comes in, and what programs ask."""
+    return [
+        Route(metrics.PATH, answers.show),
         Route("/events", live.stream),
         Route("/live/{name}/{key:path}", live.watch),
         Route("/blurb", classic.blurb),

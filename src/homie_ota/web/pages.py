@@ -1,4 +1,4 @@
-"""The pages: inventory, device, deployments, log; all of them work without JavaScript.
+"""The pages: inventory, device, deployments; all of them work without JavaScript.
 
 Rule: a page reads in one transaction, so that what it shows belongs together; forms answer with the way to a page.
 """
@@ -11,11 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import WrongUse
-from homie_ota.store import audit, devices, events, orders, search
+from homie_ota.store import devices, orders, search
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
-from homie_ota.web import actions, views
-from homie_ota.web.live import Asked, LivePage, live_page
+from homie_ota.web import actions
 from homie_ota.web.render import page
 from homie_ota.web.shell import shell_of
 
@@ -67,24 +66,3 @@ async def ask_update(request: Request) -> Response:
         return {"d": devices.row(conn, pk), "f": image, "answer": orders.verdict(conn, pk, image, now=now)}
 
     return page(request, "update.html", **await shell.database.read(read))
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 16 else None
-
-
-def _read_log(conn: Connection, asked: Asked) -> dict[str, Any]:
-    rows = events.recent(conn, limit=2 * A_PAGE, before=_number(asked.query.get("before")))
-    return {
-        "events": views.log_events(conn, rows),
-        "older": rows[-1]["seq"] if len(rows) == 2 * A_PAGE else None,
-        "audit": audit.recent(conn, limit=A_PAGE),
-    }
-
-
-LOG = LivePage("log", "log.html", _read_log, parts=("log", "audit"))
-
-
-async def log(request: Request) -> Response:
-    """`GET /log`: what happened, and who did what."""
-    return await live_page(request, LOG)
