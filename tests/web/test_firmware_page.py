@@ -174,7 +174,7 @@ def test_notes_are_written_and_shown_as_text(world: World) -> None:
     assert "<script>alert" not in text
     assert "<img src=x" not in text
     assert "&gt;=1.5,&lt;2" in text
-    assert "requires &gt;=1.5,&lt;2, was nothing" in page(world, "/log")
+    assert "requires &gt;=1.5,&lt;2, was nothing" in page(world, "/log/audit")
 
 
 def test_a_requirement_that_names_no_versions_is_refused_with_examples(world: World) -> None:

@@ -129,7 +129,7 @@ def test_an_update_is_asked_for_shown_confirmed_and_cancelled(world: World) -> N
     found = world.read(lambda c: devices.row(c, pk))
     assert found is not None
     assert world.deployment(1).state is DeploymentState.CANCELLED
-    assert "cancelled an update" in client.get("/log").text
+    assert "cancelled an update" in client.get("/log/audit").text
 
 
 def test_what_does_not_fit_is_refused_with_the_reason_unless_a_person_says_why(world: World) -> None:
