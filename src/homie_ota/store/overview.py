@@ -123,12 +123,15 @@ _BUSY = (
 )
 
 
-def ranks() -> sa.Subquery:
-    """The best rank of each device that has one (`pk`, `rank`): who needs a person, is updated, or waits."""
+def _ranks() -> sa.Subquery:
     every = sa.union_all(sa.select(NEEDS.c.pk, NEEDS.c.rank), *_BUSY).subquery()
     return (
         sa.select(every.c.pk, sa.func.min(every.c.rank).label("rank")).group_by(every.c.pk).subquery("ranks")
     )
+
+
+RANKS = _ranks()
+"""The best rank of each device that has one (`pk`, `rank`): who needs a person, is updated, or waits."""
 
 
 def needs(connection: Connection, pks: Sequence[int]) -> dict[int, Need]:
@@ -141,19 +144,34 @@ def needs(connection: Connection, pks: Sequence[int]) -> dict[int, Need]:
 # --- Who runs what it should ----------------------------------------------------------------------------------------
 
 
-def _running(aim: sa.FromClause) -> tuple[Pks, ...]:
+def _ordered() -> sa.CTE:
+    """What was ordered last of devices without a target (device_pk, sha256), unless it was taken back."""
+    aimless = device.alias("aimless")
+    has_target = sa.exists().where(target.c.device_pk == aimless.c.pk)
+    stands = deployment.c.state != DeploymentState.CANCELLED.value
+    return (
+        sa.select(deployment.c.device_pk, deployment.c.sha256)
+        # The sum makes SQLite begin with the devices, of which an index is enough.
+        .join(aimless, deployment.c.device_pk == aimless.c.pk + 0)
+        .where(~has_target, stands, ~_newer())
+        .cte("ordered")
+    )
+
+
+_ORDERED = _ordered()
+
+
+def _running(aim: sa.FromClause, pk: sa.ColumnElement[int]) -> tuple[Pks, ...]:
     """Devices of `aim` (device_pk, sha256) that run that image: by checksum, by name where they tell none, or by the
-    checksum that they announce since their updater rewrote the flash mode of it.
+    checksum that they announce since their updater rewrote the flash mode of it. `pk` is the device's.
     """
     this = firmware.c.sha256 == aim.c.sha256
     here = device.c.pk == aim.c.device_pk
     named = (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
     rewritten, told = learned.alias("rewritten"), learned.alias("told")
     base = sa.select(aim.c.device_pk)
-    # The sum keeps SQLite from looking up each device: an index holds checksum and pk, image by image.
-    same = (device.c.md5 == firmware.c.md5) & (aim.c.device_pk == device.c.pk + 0)
     return (
-        base.join(firmware, this).join(device, same),
+        base.join(firmware, this).join(device, (device.c.md5 == firmware.c.md5) & (aim.c.device_pk == pk)),
         base.join(device, here & (device.c.md5 == "")).join(firmware, this & named),
         base.join(rewritten, (rewritten.c.device_pk == aim.c.device_pk) & (rewritten.c.fact == REWRITTEN_AS))
         .join(told, (told.c.device_pk == aim.c.device_pk) & (told.c.fact == REWRITTEN_MD5))
@@ -162,21 +180,9 @@ def _running(aim: sa.FromClause) -> tuple[Pks, ...]:
     )
 
 
-def _ordered() -> sa.Subquery:
-    """What was ordered last of devices without a target (device_pk, sha256), unless it was taken back."""
-    aimless = device.alias("aimless")
-    has_target = sa.exists().where(target.c.device_pk == aimless.c.pk)
-    stands = deployment.c.state != DeploymentState.CANCELLED.value
-    return (
-        sa.select(deployment.c.device_pk, deployment.c.sha256)
-        .join(aimless, deployment.c.device_pk == aimless.c.pk + 0)  # devices first: see above
-        .where(~has_target, stands, ~_newer())
-        .subquery("ordered")
-    )
-
-
-AIMED = sa.union_all(sa.select(target.c.device_pk), sa.select(_ordered().c.device_pk))
-ON_TARGET = sa.union_all(*_running(target), *_running(_ordered()))
+AIMED = sa.union_all(sa.select(target.c.device_pk), sa.select(_ORDERED.c.device_pk))
+# Targets image by image, by the index that holds checksum and pk; what was ordered, device by device.
+ON_TARGET = sa.union_all(*_running(target, device.c.pk + 0), *_running(_ORDERED, device.c.pk))
 
 _IS: Mapping[Standing, Condition] = {
     # Most devices: with a sum again, or SQLite would read the row of each.

@@ -84,11 +84,16 @@ def find(
     limit = max(1, min(limit, MOST))
     look = _by_need if sort == BY_NEED else _by_columns
     keys = look(connection, where, sort, limit + 1, cursor)
-    total = connection.execute(sa.select(sa.func.count()).select_from(device).where(where)).scalar() or 0
+    is_all = cursor is None and len(keys) <= limit
+    total = len(keys) if is_all else _count(connection, where)
     following = _closed(sort, keys[limit - 1]) if len(keys) > limit else None
     return Page(
         complete(connection, _rows(connection, [key[-1] for key in keys[:limit]], whole)), total, following
     )
+
+
+def _count(connection: Connection, where: Condition) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(device).where(where)).scalar() or 0
 
 
 Keys = list[Any]
@@ -111,7 +116,7 @@ def _by_need(
     connection: Connection, where: Condition, sort: str, most: int, cursor: str | None
 ) -> list[Keys]:
     """The same for those who need a person first: the few that have a rank, then all others by id."""
-    ranks = overview.ranks()
+    ranks = overview.RANKS
     order = [ranks.c.rank, device.c.device_id, device.c.pk]
     begin = _opened(cursor, sort, order) if cursor else None
     found: list[Keys] = []

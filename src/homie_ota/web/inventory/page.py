@@ -17,10 +17,10 @@ from homie_ota.errors import WrongUse
 from homie_ota.store import nexts, overview, saved, search, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
-from homie_ota.web.inventory import columns
+from homie_ota.web.inventory import columns, topline
 from homie_ota.web.inventory.columns import View
 from homie_ota.web.live import Asked, LivePage, live_page
-from homie_ota.web.render import Render, see
+from homie_ota.web.render import Render, device_key, see
 from homie_ota.web.texts import _
 
 A_PAGE = 100
@@ -32,7 +32,8 @@ Values = dict[str, Any]
 
 def read(conn: Connection, asked: Asked) -> Values:
     """Everything that the page shows; a query without meaning shows its sentence instead of rows."""
-    view = columns.view_of(asked.query)
+    top = topline.of(asked.shell.bus)
+    number, view = top.number, columns.view_of(asked.query)
     found, sentence = _find(conn, view, asked.now)
     words = {each.word for each in view.columns}
     said = nexts.of(conn, found.items, waiting.local_time(asked.now), asked.now)
@@ -40,12 +41,17 @@ def read(conn: Connection, asked: Asked) -> Values:
         "view": view,
         "titles": columns.titles(),
         "all_columns": columns.COLUMNS,
-        "counts": overview.counts(conn),
+        "counts": top.counts(conn, number),
         "terms": _terms(),
         "stopped": overview.stopped(conn),
         "filters": saved.every(conn),
         "items": [
-            {**row, "next": said[row["pk"]], "said_name": "name" not in words and _says_more(row)}
+            {
+                **row,
+                "key": device_key(row),
+                "next": said[row["pk"]],
+                "said_name": "name" not in words and _says_more(row),
+            }
             for row in found.items
         ],
         "total": found.total,
