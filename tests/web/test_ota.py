@@ -202,6 +202,16 @@ def test_what_the_request_tells_is_remembered(world: World) -> None:
     assert row["mac"] == "A0:20:A6:14:85:06"
 
 
+async def test_a_device_whose_id_is_in_use_below_another_base_gets_its_image(world: World) -> None:
+    firmware = await asyncio.to_thread(world.firmware, "awesome-light", "1.1.0")
+    attempt = world.order(old_light(world), firmware)
+    world.device("c631f278", base="homie/", homie="3.0.1")
+    async with Server(world) as server:
+        head, _ = await server.ask(raw(x_ESP8266_version=NEWER))
+    assert head.split()[1] == b"200"
+    assert world.deployment(attempt.id).state is DeploymentState.REBOOTING
+
+
 def test_a_device_without_a_homie_header_is_known_by_its_mac(world: World) -> None:
     pk = old_light(world, mac="A0:20:A6:14:85:06")
     world.order(pk, world.firmware("awesome-light", "1.1.0"))

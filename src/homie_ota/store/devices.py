@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.model import ACTIVE, AWAKE, Address
+from homie_ota.model import ACTIVE, AWAKE, Address, Way
 from homie_ota.store.database import upsert
 from homie_ota.store.tables import deployment, device, device_address, learned, ota_request, reading
 
@@ -135,6 +135,16 @@ def by_mac(connection: Connection, mac: str) -> int | None:
     found = (
         connection.execute(sa.select(device.c.pk).where(device.c.mac == mac)).scalars().all() if mac else []
     )
+    return found[0] if len(found) == 1 else None
+
+
+def by_fetching_id(connection: Connection, device_id: str) -> int | None:
+    """The device of this id that fetches its image itself, None when no or more than one does.
+
+    An id may be in use below other base topics, too; such a request tells none.
+    """
+    mine = (device.c.device_id == device_id) & (device.c.way == Way.HTTP.value)
+    found = connection.execute(sa.select(device.c.pk).where(mine)).scalars().all()
     return found[0] if len(found) == 1 else None
 
 

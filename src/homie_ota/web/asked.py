@@ -45,7 +45,9 @@ def device_of(conn: Connection, asked: UpdateRequest) -> int | None:
     if asked.device_id:
         try:
             return devices.resolve(conn, asked.device_id)
-        except (NotFound, Conflict):
+        except Conflict:
+            return devices.by_fetching_id(conn, asked.device_id) or devices.by_mac(conn, asked.mac)
+        except NotFound:
             pass  # a chip can move between generations and keep its MAC
     return devices.by_mac(conn, asked.mac)
 
