@@ -36,7 +36,9 @@ class HttpSettings(_Section):
     `public_url` is what devices are told (found out when empty), `base_path` the prefix of all pages behind a proxy;
     `allowed_hosts` are host names in requests beside our own addresses. `tls_certificate` and `tls_key` are PEM files,
     both or none. `device_port` is a second port, plain HTTP, where only devices get answers (0: none), for few of them
-    speak TLS. What proxies say in headers (`X-Forwarded-…`, `X-Ingress-Path`) counts only from `trusted_proxies`.
+    speak TLS. `requests_per_second` is what one address, and the tokens of one account, may ask for in the long run
+    (0: no limit); devices that ask for an image do not count. What proxies say in headers (`X-Forwarded-…`,
+    `X-Ingress-Path`) counts only from `trusted_proxies`.
     """
 
     host: str = "0.0.0.0"
@@ -47,7 +49,9 @@ class HttpSettings(_Section):
     tls_certificate: str = ""
     tls_key: str = ""
     device_port: Port = 0
+    requests_per_second: Annotated[float, Field(ge=0)] = 100.0
     trusted_proxies: Networks = ("127.0.0.1", "::1")
+    metrics_open: bool = False
 
     @model_validator(mode="after")
     def _both_or_none(self) -> HttpSettings:

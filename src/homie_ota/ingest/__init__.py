@@ -64,6 +64,12 @@ class Ingest:
         self._readings_due = 0.0
         self._held_values: set[KnownDevice] = set()
         self._flushing = False
+        self._began = self._took = 0.0
+
+    @property
+    def lag(self) -> float:
+        """Seconds from a message to its rows: of the last batch, or of the present one when that takes longer."""
+        return max(self._took, time.monotonic() - self._began if self._flushing else 0.0)
 
     @property
     def is_written(self) -> bool:
@@ -142,11 +148,11 @@ class Ingest:
                 continue
             await asyncio.sleep(GATHER)
             self._something.clear()
-            self._flushing = True
+            self._flushing, self._began = True, time.monotonic()
             try:
                 await self._flush()
             finally:
-                self._flushing = False
+                self._flushing, self._took = False, time.monotonic() - self._began
 
     async def write(self) -> None:
         """Write now what was heard, instead of soon: for whoever has a clock that stands still meanwhile."""

@@ -229,6 +229,9 @@ class Service:
             devices=len(fleet),
             refused={what: count for what, count in _refused(fleet).items() if count},
             dropped=self.ingest.reread.dropped or 0,
+            heard=self.ingest.messages,
+            waiting=fleet.dirty,
+            lag=self.ingest.lag,
             welcome=self._welcome(),
             door=self._door(),
         )

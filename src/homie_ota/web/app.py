@@ -28,6 +28,7 @@ from homie_ota.web import (
     firmware_sets,
     firmware_upload,
     first_run_page,
+    health_page,
     inventory,
     live,
     log_pages,
@@ -112,13 +113,13 @@ def for_devices(site: Starlette) -> ASGIApp:
     return answer
 
 
-def routes(shell: Shell, endpoint: ota.Endpoint, requests: metrics.Requests) -> list[BaseRoute]:
+def routes(shell: Shell, endpoint: ota.Endpoint, requests: metrics.Requests | None = None) -> list[BaseRoute]:
     """Every address of this server."""
     return [
         Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
         Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
         *_pages(),
-        *_services(metrics.Answers(requests)),
+        *_services(metrics.Answers(requests or metrics.Requests())),
     ]
 
 
@@ -160,6 +161,7 @@ def _pages() -> list[BaseRoute]:
         Route("/deployment/{id}/transcript.txt", device.deployment.said),
         Route("/log", log_pages.happened),
         Route("/log/audit", log_pages.done),
+        Route("/health", health_page.show),
         Route("/first-steps", first_run_page.show),
     ]
 

@@ -21,10 +21,12 @@ from homie_ota.store import gauges
 from homie_ota.web.recent import Recent
 from homie_ota.web.shell import shell_of
 
-PATH = "/metrics"
+PATH, API = "/metrics", "/api/v1"
 
 KEPT = 5.0
 """Seconds for which an answer is given again."""
+
+OPEN_METRICS = "application/openmetrics-text"
 
 NO_ROUTE, OTHER = "none", "other"
 """The route of requests that came to none: refused before, or an address that is not there; any strange method."""
@@ -40,11 +42,11 @@ class Requests:
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str, int]] = Counter()
-        self._patterns: dict[Any, str] = {}
+        self._own: frozenset[int] = frozenset()
 
     def name(self, routes: Iterable[BaseRoute]) -> None:
-        """Take the patterns of these routes: a request knows only which function it came to."""
-        self._patterns = {each.endpoint: each.path for each in routes if isinstance(each, Route)}
+        """Take the application's own routes; those of the API are below its prefix."""
+        self._own = frozenset(map(id, routes))
 
     def counting(self, scope: Scope, send: Send) -> Send:
         """A `send` that counts the answer when it begins."""
@@ -58,10 +60,10 @@ class Requests:
         return sender
 
     def _route(self, scope: Scope) -> str:
-        route = scope.get("route")  # FastAPI says it
-        if route is not None:
-            return f"/api/v1{route.path_format}"
-        return self._patterns.get(scope.get("endpoint")) or scope.get(ROUTE, NO_ROUTE)
+        route = scope.get("route")
+        if not isinstance(route, Route):
+            return str(scope.get(ROUTE, NO_ROUTE))
+        return route.path if id(route) in self._own else f"{API}{route.path}"
 
 
 class Answers:
@@ -74,7 +76,7 @@ class Answers:
 
     async def show(self, request: Request) -> Response:
         """The metrics as text, in the format that the asker names."""
-        accept = request.headers.get("accept", "")
+        accept = OPEN_METRICS if OPEN_METRICS in request.headers.get("accept", "") else ""
         async with self._asking:
             now = time.monotonic()
             told = self._recent.get(accept, now)

@@ -38,8 +38,9 @@ class Door:
 class BrokerStatus:
     """How the connection to the broker is: `since` is the time of the last change, `refused` counts what caps cut off.
 
-    `dropped` are messages that the broker says it dropped. `welcome` is what a device has to be told to come here:
-    pairs of a word and its value, shown while there is no device.
+    `dropped` are messages that the broker says it dropped. `heard` counts messages since the start, `waiting` devices
+    of which something is not in rows yet, and `lag` the seconds that it takes from a message to its rows. `welcome` is
+    what a device has to be told to come here: pairs of a word and its value, shown while there is no device.
     """
 
     connected: bool = False
@@ -49,6 +50,9 @@ class BrokerStatus:
     devices: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
+    heard: int = 0
+    waiting: int = 0
+    lag: float = 0.0
     welcome: tuple[tuple[str, str], ...] = ()
     door: Door = Door()
 
