@@ -19,6 +19,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/firmware/compare": ("/firmware/compare?a=lamp@2.0.0&b=lamp@2.0.1",),
     "/firmware/prune": ("/firmware/prune?keep=1",),
     "/firmware/{file}": ("/firmware/lamp-2.0.1.bin",),
+    "/firmware/{file}/fleet": ("/firmware/lamp-2.0.1.bin/fleet",),
     "/update": ("/update?device=hall-lamp&firmware=lamp@2.1.0",),
     "/update-all": ("/update-all?q=fw:lamp&firmware=lamp@2.0.1",),
     "/rollouts": ("/rollouts",),
@@ -28,7 +29,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/removed": ("/removed",),
     "/deployments": ("/deployments",),
     "/deployment/{id}": ("/deployment/1", "/deployment/7", "/deployment/9", "/deployment/11"),
-    "/log": ("/log",),
+    "/log": ("/log", "/log?kind=deployment", "/log?since=nonsense"),
+    "/log/audit": ("/log/audit", "/log/audit?check=1"),
+    "/health": ("/health",),
     "/first-steps": ("/first-steps",),
     "/login": ("/login",),
     "/api/v1": ("/api/v1/docs",),
@@ -40,7 +43,6 @@ NOT_PAGES = frozenset(
         "/ota",
         "/ota/i/{token}",
         "/firmware/{file}/image",
-        "/firmware/{file}/fleet",
         "/deployment/{id}/transcript.txt",
         "/events",
         "/live/{name}/{key:path}",
@@ -49,5 +51,5 @@ NOT_PAGES = frozenset(
         "/static/{path:path}",
     }
 )
-FAILING = frozenset({"/?q=colour:red"})
+FAILING = frozenset({"/?q=colour:red", "/log?since=nonsense"})
 """Addresses that answer with a page, but with a status that says that they were asked something wrong."""

@@ -20,7 +20,7 @@ from web.world import BROWSER, World
 NOW = 1_700_000_000.0
 
 
-def page(world: World, path: str, status: int = 200, **query: str) -> str:
+def page(world: World, path: str, *, status: int = 200, **query: str) -> str:
     answer = world.client(headers=BROWSER).get(path, params=query or None)
     assert answer.status_code == status
     return str(answer.text)
@@ -45,7 +45,7 @@ def test_what_happened_is_filtered_by_device_firmware_person_kind_and_time(world
     add(world, "device", "says attic", device_pk=attic, actor="ann", data={"sha256": firmware.sha256})
     add(world, "thing", "says thing", actor="bob <b>")
     assert texts(page(world, "/log")) == ["thing", "attic", "hall", "old"]
-    for query, expected in (
+    cases: tuple[tuple[dict[str, Any], list[str]], ...] = (
         ({"device": "hall"}, ["hall", "old"]),
         ({"device": "homie~hall", "since": "1h"}, ["hall"]),
         ({"until": "30m"}, ["old"]),
@@ -56,7 +56,8 @@ def test_what_happened_is_filtered_by_device_firmware_person_kind_and_time(world
         ({"firmware": firmware.sha256}, ["attic"]),
         ({"firmware": "0" * 64}, []),
         ({"who": "ann", "device": "hall"}, []),
-    ):
+    )
+    for query, expected in cases:
         assert texts(page(world, "/log", **query)) == expected, query
     shown = page(world, "/log")
     assert "bob <b>" not in shown
@@ -74,10 +75,10 @@ def test_what_happened_is_filtered_by_device_firmware_person_kind_and_time(world
     ],
 )
 def test_a_filter_without_a_meaning_is_answered_with_one_that_has(
-    world: World, query: dict[str, str], word: str
+    world: World, query: dict[str, Any], word: str
 ) -> None:
     add(world, "device", "says something")
-    shown = page(world, "/log", 400, **query)
+    shown = page(world, "/log", status=400, **query)
     assert word in html.unescape(shown)
     assert texts(shown) == [], "not everything instead"
     assert f'value="{next(iter(query.values()))}"' in shown, "what was typed stays"
@@ -149,7 +150,8 @@ def test_who_did_what_is_filtered_by_person_and_words(world: World, monkeypatch:
 
 
 def test_the_chain_is_followed_when_somebody_asks(world: World) -> None:
-    deed(world, "ann", "one"), deed(world, "ann", "two")
+    deed(world, "ann", "one")
+    deed(world, "ann", "two")
     assert "2 rows, each sealed" in page(world, "/log/audit")
     whole = page(world, "/log/audit", check="1")
     head = world.read(audit.head)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import PriorityQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -24,10 +26,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from homie_ota.errors import HomieOtaError, StorageFull
 from homie_ota.store import migrations
 
-__all__ = ["ROWS_A_BATCH", "Connection", "Database", "changed_one", "upsert"]
+__all__ = ["ROWS_A_BATCH", "Connection", "Database", "Writing", "changed_one", "upsert"]
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+
+WRITES = 200
+"""So many of the latest transactions are remembered by how long they waited."""
 
 ROWS_A_BATCH = 2000
 """How many rows one transaction of readings may have, so that a deployment never waits long behind it."""
@@ -56,6 +61,13 @@ def _sqlite_engine(path: str, synchronous: str) -> Engine:
     return engine
 
 
+class Writing(NamedTuple):
+    """Transactions that wait for the writer, and the longest that one of the latest had to wait, in seconds."""
+
+    waiting: int
+    longest: float
+
+
 class Database:
     """The database of one process: `read` and `write` run a function of a connection in a thread.
 
@@ -78,6 +90,7 @@ class Database:
         self._pool = ThreadPoolExecutor(4, "read")
         self._queue: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
         self._numbers = itertools.count()
+        self._waits: deque[float] = deque(maxlen=WRITES)
         self._thread = threading.Thread(target=self._write_loop, name="write", daemon=True)
         self._thread.start()
 
@@ -122,9 +135,10 @@ class Database:
 
     def _enqueue(self, work: Work[T], urgent: bool, durable: bool) -> Future[T]:
         future: Future[T] = Future()
-        engine = self._durable if durable else self._writer
+        engine, asked = self._durable if durable else self._writer, time.monotonic()
 
         def call() -> None:
+            self._waits.append(time.monotonic() - asked)
             if not future.set_running_or_notify_cancel():
                 return
             try:
@@ -139,6 +153,11 @@ class Database:
 
         self._queue.put((0 if urgent else 1, next(self._numbers), call))
         return future
+
+    def writing(self) -> Writing:
+        """How long work waits for the writer: of the last WRITES transactions, and how many wait now."""
+        waits = list(self._waits)
+        return Writing(self._queue.qsize(), max(waits, default=0.0))
 
     def close(self) -> None:
         """Finish what is queued and let go of the files."""
