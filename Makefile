@@ -3,6 +3,8 @@
 # make test    every check: format, lint, types, room contracts, tests (TESTS="tests/test_x.py -k word" for a part)
 # make bench   the benchmarks, each beside its reference (ARGS chooses some)
 # make inspection  docs/inspection.md anew: every file the inspection was tried with, and every miss
+# make screenshots  docs/screenshots/ anew: a picture of every page
+# make strings  src/homie_ota/web/locale/homie-ota.pot anew: every text of the pages, for translators
 # make fuzz    ten minutes of fuzzing what reads strangers' bytes (ARGS=3600 for an hour)
 #
 # All of them set up .venv first; they need only Python 3.11 or newer with venv, and make.
@@ -11,7 +13,7 @@ BIN := .venv/bin
 ARGS ?=
 TESTS ?=
 
-.PHONY: help demo serve test bench inspection fuzz setup setup-dev packages format lint types contracts tests docs lock clean
+.PHONY: help demo serve test bench inspection screenshots strings fuzz setup setup-dev packages format lint types contracts tests docs lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed '/^$$/,$$d'
@@ -30,6 +32,12 @@ bench: packages setup-dev
 
 inspection: setup-dev
 	@PYTHONPATH=tests exec $(BIN)/python scripts/inspection.py
+
+screenshots: packages setup-dev
+	@PYTHONPATH=tests exec $(BIN)/python scripts/screenshots.py $(ARGS)
+
+strings: setup-dev
+	@exec $(BIN)/python scripts/strings.py
 
 fuzz: setup-dev
 	@PYTHONPATH=tests exec $(BIN)/python -m fuzz $(ARGS)

@@ -11,6 +11,7 @@ from homie_ota.rollout.plan import BY_DEFAULT
 from homie_ota.simulator.images import make_image
 from homie_ota.store import audit, intake, rollouts, tables
 from homie_ota.store.database import Connection
+from pages import curves
 from web.world import World
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -69,6 +70,7 @@ def furnish(world: World, now: float) -> None:
     world.write(lambda conn: _present(conn, images, now))
     world.write(lambda conn: _rollouts(conn, images, now))
     world.write(lambda conn: _people(conn, now))
+    world.write(lambda conn: _curves(conn, images, now))
 
 
 async def _images(world: World, now: float) -> dict[str, Firmware]:
@@ -246,3 +248,16 @@ def _people(conn: Connection, now: float) -> None:
         (HOUR, "anna", "started rollout 2", ""),
     ):
         audit.add(conn, at=now - ago, who=who, what=what, why=why, from_where="192.168.1.9")
+
+
+def _curves(conn: Connection, images: dict[str, Firmware], now: float) -> None:
+    for pk, thing in enumerate(THINGS, 1):
+        values = ("air/temperature", "air/humidity") if thing.fw == "weather" else ("relay/power",)
+        curves.write(conn, pk, state=thing.state, signal=thing.signal or 50.0, values=values, now=now)
+    for days, name in ((4, "hall-lamp"), (12, "desk-lamp"), (6, "attic-air")):
+        thing = THINGS[_pk(name) - 1]
+        older = next(
+            each for each in images.values() if each.name == thing.fw and each.version < thing.version
+        )
+        runs = images[f"{thing.fw}@{thing.version}"]
+        curves.ran(conn, _pk(name), older.md5, (runs.md5, runs.name, runs.version), now - days * DAY)

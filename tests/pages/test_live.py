@@ -111,7 +111,7 @@ async def test_when_the_server_is_gone_the_page_says_so_and_comes_back_by_itself
 
 
 async def test_a_page_of_something_that_is_deleted_says_so(site: Site, tab: Page) -> None:
-    pk = site.world.device("hall")
+    pk = site.world.device("hall", state="lost")
     await tab.goto(site.url + "/device/hall")
     await live(tab)
     site.world.write(lambda c: devices.remove(c, pk))
