@@ -148,7 +148,7 @@ def test_its_waves_tell_what_their_gates_say_and_members_come_in_pages(world: Wo
         ]
         == 1
     )
-    assert [each["text"].split(":")[0] for each in told["events"]][-2:] == ["start", "create"]
+    assert [each["text"].split(":")[0] for each in told["events"]][-2:] == ["started", "made"]
 
 
 def test_abort_says_what_cannot_stop_and_what_will_not_start(world: World) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from homie_ota.bus import Notice
 from homie_ota.errors import WrongUse
-from homie_ota.rollout import card, choices, course, stopping
+from homie_ota.rollout import card, choices, course, stopping, story
 from homie_ota.rollout.actions import View, WaveView
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.gates import GateReading
@@ -60,6 +60,7 @@ def read(conn: Connection, asked: Asked) -> dict[str, Any]:
         "r": of,
         "name": naming.images(conn, [of.sha256])[of.sha256],
         "ended": of.state in course.ENDED,
+        "headline": _headline(of, tallies, asked.now) if of.state in course.ENDED else "",
         "waves": waves,
         "legend": _legend(waves),
         "punches": card.PUNCHES,
@@ -72,6 +73,11 @@ def read(conn: Connection, asked: Asked) -> dict[str, Any]:
         "events": rollout_views.told(conn, of.id, HAPPENED),
         **_members(conn, of, asked),
     }
+
+
+def _headline(of: Rollout, tallies: choosing.Tallies, now: float) -> str:
+    counts = {state: choosing.count(tallies, state) for state in MemberState}
+    return story.headline(counts, of.started_at, of.ended_at, now)
 
 
 def _parts(conn: Connection, of: Rollout, tallies: choosing.Tallies, now: float) -> list[Part]:

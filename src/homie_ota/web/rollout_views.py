@@ -38,8 +38,21 @@ def text(data: Row, names: dict[int, str] | None = None) -> str:
 
 
 def _moved(data: Row, _names: dict[int, str]) -> str:
-    reason = data.get("reason")
-    return f"{data.get('event', '')}: {data.get('state', '')}{f'. {reason}' if reason else ''}"
+    event, reason = str(data.get("event", "")), data.get("reason")
+    word = _MOVED.get(event, f"{event}: {data.get('state', '')}")
+    return f"{word}: {reason}" if reason else word
+
+
+_MOVED = {
+    "create": "made",
+    "start": "started",
+    "pause": "paused",
+    "resume": "goes on",
+    "drain": "ends with what was sent",
+    "abort": "aborted",
+    "revert": "goes back",
+    "finish": "finished",
+}
 
 
 def _wave(data: Row, _names: dict[int, str]) -> str:
