@@ -87,8 +87,7 @@ class Scene:
             "size": 9,
             "found_at": 1.0,
         }
-        lost = {"pk": self.pk, "nodes": NODES, "state": "lost"}
-        self.world.device("hall", **lost)
+        self.away()
         self.world.write(lambda conn: conn.execute(leftover.insert().values(**row)))
         return self
 
@@ -105,6 +104,11 @@ class Scene:
 
     def image(self) -> str:
         return self.world.firmware().sha256
+
+    def images(self) -> str:
+        """Two versions of one name, the first of which nobody needs."""
+        self.world.firmware(version="1.0.1")
+        return self.image()
 
     def filename(self) -> str:
         return self.world.firmware().filename
@@ -169,8 +173,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "/filters"): lambda s: s.post("/filters", action="keep", name="mine", q="fw:lamp"),
     ("DELETE", "/device/{id:path}"): lambda s: s.away().send("DELETE", "/device/hall"),
     ("POST", "/removed"): lambda s: s.post("/removed", device_pk=str(s.gone())),
-    ("POST", "/firmware/prune"): lambda s: s.image() and s.world.firmware(version="1.0.1")
-    and s.post("/firmware/prune", keep="1"),
+    ("POST", "/firmware/prune"): lambda s: s.images() and s.post("/firmware/prune", keep="1"),
     ("POST", "/firmware/{file}"): lambda s: s.post(f"/firmware/{s.filename()}", action="describe", description="x"),
     ("DELETE", "/firmware/{file}"): lambda s: s.send("DELETE", f"/firmware/{s.filename()}"),
     ("POST", "/upload"): lambda s: s.upload("/upload"),
@@ -191,7 +194,7 @@ ACTS: dict[tuple[str, str], Act] = {
         "PATCH", f"{API}/firmware/{s.image()}", json={"description": "x"}
     ),
     ("DELETE", "/api/v1/firmware/{sha256}"): lambda s: s.send("DELETE", f"{API}/firmware/{s.image()}"),
-    ("POST", "/api/v1/firmware/prune"): lambda s: s.image() and s.world.firmware(version="1.0.1")
+    ("POST", "/api/v1/firmware/prune"): lambda s: s.images()
     and s.send("POST", f"{API}/firmware/prune", json={"keep": 1}),
     ("PUT", "/api/v1/devices/{id}/pin"): lambda s: s.send(
         "PUT", f"{API}/devices/hall/pin", json={"until": "2999-01-01T00:00:00Z", "reason": "x"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlsplit
 
@@ -19,10 +20,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homie_ota.config import Settings
 from homie_ota.errors import HomieOtaError, NotAllowed
-from homie_ota.web import forms
+from homie_ota.web import forms, metrics
 from homie_ota.web.login import Login
-from homie_ota.web.people import READING, Person, is_browser, needed
+from homie_ota.web.people import (
+    READING,
+    Person,
+    address,
+    is_browser,
+    is_loopback,
+    needed,
+    network,
+)
 from homie_ota.web.proxies import ASKED_HOST, INGRESS, prefix_of
+from homie_ota.web.quotas import Quotas
 from homie_ota.web.words import clean
 
 HEADERS = {
@@ -68,6 +78,8 @@ class Gate:
         self._prefix = settings.http.base_path
         self._ota = ota_path(settings)
         self._names = own_names(settings)
+        self._by_address, self._by_token = (Quotas(settings.http.requests_per_second) for _ in range(2))
+        self._open = frozenset({metrics.PATH} if settings.http.metrics_open else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,6 +108,29 @@ class Gate:
         return path
 
     async def _check(self, request: Request) -> None:
+        where = address(request)
+        self._count(self._by_address, network(where), where)
+        self._check_names(request)
+        changes = request.method not in READING
+        if changes and forms.comes_from_a_browser(request) and not forms.is_same_site(request, self._names):
+            raise NotAllowed("This request was made by a page of another site, or by a very old browser.")
+        right = None if request.url.path in self._open else needed(request.method, request.url.path)
+        person = await self._login.person(request)
+        request.scope.setdefault("state", {})["person"] = person
+        if right is None:
+            return
+        if person is None:
+            raise Unknown("Log in first (curl -u NAME:PASSWORD, or an API token).")
+        if person.via == "token":
+            self._count(self._by_token, person.name, where)
+        if right not in person.rights:
+            raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
+
+    def _count(self, quotas: Quotas, asker: str, where: str) -> None:
+        if not is_loopback(where):  # who is on this machine has other ways to keep it busy
+            quotas.take(asker, time.monotonic())
+
+    def _check_names(self, request: Request) -> None:
         # The name that came in, and the one that a proxy says the browser used: a stranger's page could choose either.
         for host in (request.headers.get("host", ""), request.scope.get(ASKED_HOST, "")):
             if not self._is_our_name(host):
@@ -103,18 +138,6 @@ class Gate:
                     f"This server is not known as “{clean(host, 80)}”. Use its address, or add the name to "
                     "allowed_hosts in [http] of the settings."
                 )
-        changes = request.method not in READING
-        if changes and forms.comes_from_a_browser(request) and not forms.is_same_site(request, self._names):
-            raise NotAllowed("This request was made by a page of another site, or by a very old browser.")
-        right = needed(request.method, request.url.path)
-        person = await self._login.person(request)
-        request.scope["state"]["person"] = person
-        if right is None:
-            return
-        if person is None:
-            raise Unknown("Log in first (curl -u NAME:PASSWORD, or an API token).")
-        if right not in person.rights:
-            raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
 
     def _is_our_name(self, host: str) -> bool:
         if not host:  # HTTP/1.0 may come without; browsers always send one
@@ -130,7 +153,9 @@ class Gate:
         return _is_address(name) or "." not in name or name.endswith(NEAR_NAMES)
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
-        is_stream = request.url.path.startswith("/live/")  # a script asks for it: a page to log in is no answer
+        is_stream = request.url.path.startswith(
+            "/live/"
+        )  # a script asks for it: a page to log in is no answer
         if isinstance(error, Unknown) and is_browser(request) and request.method in READING and not is_stream:
             target = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
             return RedirectResponse(f"{prefix_of(request.scope, self._prefix)}/login?next={target}", 303)

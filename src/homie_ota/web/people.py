@@ -79,15 +79,24 @@ def network(host: str) -> str:
     return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else host
 
 
-def is_near(host: str) -> bool:
-    """Whether an address is this machine, or private as home networks are."""
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    found = _address(host)
+    return found is not None and found.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    return found.is_loopback or found.is_private or found.is_link_local
+        return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found
+
+
+def is_near(host: str) -> bool:
+    """Whether an address is this machine, or private as home networks are."""
+    found = _address(host)
+    return found is not None and (found.is_loopback or found.is_private or found.is_link_local)
 
 
 def is_browser(request: HTTPConnection) -> bool:
