@@ -35,8 +35,9 @@
     if (!(form instanceof HTMLFormElement) || !("set" in form.dataset)) return;
     event.preventDefault();
     const body = new URLSearchParams(new FormData(form, event.submitter));
+    // Not `form.action`: that is the field of this name.
     try {
-      const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/plain" } });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { Accept: "text/plain" } });
       say((await answer.text()).trim(), !answer.ok);
     } catch (error) {
       say(String(error), true);
