@@ -396,6 +396,7 @@ def test_an_item_is_the_row_with_what_is_kept_elsewhere(conn: Connection) -> Non
 
 
 SORTED = {
+    "needs": [2, 1, 5, 3, 4],  # one that failed, one that is updated, the others by id
     "version": [3, 1, 2, 4, 5],
     "signal": [2, 4, 1, 3, 5],
     "-signal": [1, 4, 2, 5, 3],
@@ -410,7 +411,7 @@ def test_devices_are_sorted_and_the_unknown_comes_last(conn: Connection, sort: s
     assert found(conn, "", sort=sort) == SORTED[sort]
 
 
-@pytest.mark.parametrize("sort", [sign + name for name in search.SORTS for sign in ("", "-")])
+@pytest.mark.parametrize("sort", [sign + name for name in search.SORTS for sign in ("", "-")] + ["needs"])
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_together_are_the_whole_list(conn: Connection, sort: str, limit: int) -> None:
     whole = found(conn, "", sort=sort)

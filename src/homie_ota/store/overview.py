@@ -106,7 +106,7 @@ WHO: Mapping[Need, Pks] = {
 
 def _ranked(who: Pks, number: int) -> sa.Select[Any]:
     found = who.subquery()
-    return sa.select(found.columns[0].label("pk"), sa.literal_column(str(number)).label("rank"))
+    return sa.select(found.columns[0].label("pk"), sa.literal_column(str(number), sa.Integer).label("rank"))
 
 
 NEEDS = sa.union_all(*(_ranked(who, rank(need)) for need, who in WHO.items())).subquery("needs")
