@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from homie_ota.model import Firmware
 from homie_ota.rollout.plan import BY_DEFAULT
 from homie_ota.simulator.images import make_image
-from homie_ota.store import audit, intake, rollouts, tables
+from homie_ota.store import audit, events, intake, rollouts, tables
 from homie_ota.store.database import Connection
 from pages import curves
 from web.world import World
@@ -71,6 +72,7 @@ def furnish(world: World, now: float) -> None:
     world.write(lambda conn: _rollouts(conn, images, now))
     world.write(lambda conn: _people(conn, now))
     world.write(lambda conn: _curves(conn, images, now))
+    world.write(_in_order)
 
 
 async def _images(world: World, now: float) -> dict[str, Firmware]:
@@ -144,14 +146,21 @@ def _deployment(
     made = conn.execute(tables.deployment.insert().values(**row)).inserted_primary_key
     assert made is not None
     number = int(made[0])
-    told: list[tuple[str, dict[str, str], str]] = [("order", {}, "anna")]
-    told += [("deployment", {"state": each}, "") for each in steps]
-    for step, (kind, data, actor) in enumerate(told):
-        conn.execute(tables.event.insert().values(
-            at=at + 15.0 * step, kind=kind, device_pk=pk, deployment_id=number, actor=actor, data=data))  # fmt: skip
+    about = {"device_pk": pk, "deployment_id": number}
+    events.add(
+        conn, "deployment", at=at, actor="anna", data={"state": "queued", "sha256": image.sha256}, **about
+    )
+    for step, (before, after) in enumerate(pairwise(("queued", *steps)), 1):
+        data = {"from": before, "event": EVENTS[after], "state": after, "reason": more.get("reason", "")}
+        data = data if after == state else data | {"reason": ""}
+        events.add(conn, "deployment", at=at + 15.0 * step, device_pk=pk, deployment_id=number, data=data)
     return number
 
 
+EVENTS = {
+    "offered": "offer", "transferring": "accept", "rebooting": "flash", "verifying": "confirm", "succeeded": "heal",
+    "failed": "expire", "cancelled": "cancel",
+}  # fmt: skip
 WELL = ("offered", "transferring", "rebooting", "verifying", "succeeded")
 
 
@@ -261,3 +270,10 @@ def _curves(conn: Connection, images: dict[str, Firmware], now: float) -> None:
         )
         runs = images[f"{thing.fw}@{thing.version}"]
         curves.ran(conn, _pk(name), older.md5, (runs.md5, runs.name, runs.version), now - days * DAY)
+
+
+def _in_order(conn: Connection) -> None:
+    """Events were written thing by thing; they happened one after another."""
+    told = [dict(row) for row in conn.execute(tables.event.select().order_by(tables.event.c.at)).mappings()]
+    conn.execute(tables.event.delete())
+    conn.execute(tables.event.insert(), [{name: row[name] for name in row if name != "seq"} for row in told])
