@@ -6,17 +6,18 @@ Rule: the texts are in `first_run`; here its facts are gathered. Pages that woul
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from homie_ota.bus import Notice
 from homie_ota.store import beginnings
 from homie_ota.store.database import Connection
 from homie_ota.web import first_run
 from homie_ota.web.first_run import Facts, Lines, Step
-from homie_ota.web.render import page
-from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.live import Asked, LivePage, live_page
+from homie_ota.web.shell import Shell
 
 
 class First(NamedTuple):
@@ -42,6 +43,12 @@ def first(conn: Connection, shell: Shell) -> First:
     return First(facts, first_run.steps(facts), first_run.next_step(facts))
 
 
+def until_there_is_something(conn: Connection, shell: Shell) -> First | None:
+    """The same as long as there is no device or no image; None from then on."""
+    found = first(conn, shell)
+    return None if found.facts.devices and found.facts.firmware else found
+
+
 def facts_of(conn: Connection, shell: Shell) -> Facts:
     """What the texts are made of."""
     broker, settings = shell.broker_status(), shell.settings
@@ -63,8 +70,20 @@ def facts_of(conn: Connection, shell: Shell) -> Facts:
     )
 
 
+def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
+    return {"first": first(conn, asked.shell)}
+
+
+def _concerns(notice: Notice, values: dict[str, Any]) -> bool:
+    """What comes changes it; the thousandth device does not."""
+    facts: Facts = values["first"].facts
+    done = {"device": facts.devices, "firmware": facts.firmware, "deployment": facts.updated}
+    return not done.get(notice.kind, True)
+
+
+STEPS = LivePage("first-steps", "first_run.html", _read, ("steps",), _concerns)
+
+
 async def show(request: Request) -> Response:
     """`GET /first-steps`: always reachable, not only while there is nothing."""
-    shell = shell_of(request)
-    told = await shell.database.read(lambda conn: first(conn, shell))
-    return page(request, "first_run.html", first=told)
+    return await live_page(request, STEPS)

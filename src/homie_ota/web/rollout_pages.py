@@ -17,6 +17,7 @@ from homie_ota.rollout.card import Counts
 from homie_ota.rollout.plan import MemberState, RolloutState
 from homie_ota.store import memberships, naming, rollouts
 from homie_ota.store.database import Connection
+from homie_ota.web import first_run_page
 from homie_ota.web.live import Asked, LivePage, live_page
 
 A_PAGE = 50
@@ -40,6 +41,7 @@ def read(conn: Connection, asked: Asked) -> dict[str, Any]:
         "state": state,
         "states": list(RolloutState),
         "next": items[-1].id if len(items) == A_PAGE else None,
+        "first": None if items or state else first_run_page.until_there_is_something(conn, asked.shell),
     }
 
 

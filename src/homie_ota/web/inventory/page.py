@@ -17,6 +17,7 @@ from homie_ota.errors import WrongUse
 from homie_ota.store import nexts, overview, saved, search, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
+from homie_ota.web import first_run_page
 from homie_ota.web.inventory import columns, topline
 from homie_ota.web.inventory.columns import View
 from homie_ota.web.live import Asked, LivePage, live_page
@@ -57,6 +58,7 @@ def read(conn: Connection, asked: Asked) -> Values:
         "total": found.total,
         "following": found.next,
         "sentence": sentence,
+        "first": None if found.total or view.q or view.state else first_run_page.first(conn, asked.shell),
     }
     return told | ({"http_status": 400} if sentence else {})
 
@@ -106,7 +108,7 @@ def draw(render: Render, values: Values) -> dict[str, str]:
     def rows() -> dict[str, str]:
         return {f"row-{each['pk']}": str(row(each, shown, may)) for each in values["items"]}
 
-    return {**render.blocks("inventory.html", ("summary", "moved"), values), **render.draw(rows)}
+    return {**render.blocks("inventory.html", ("summary", "moved", "first"), values), **render.draw(rows)}
 
 
 _TOUCHES = frozenset(
