@@ -52,13 +52,28 @@ def _word(secret: str) -> str:
     return hashlib.sha256(f"homie-ota form {secret}".encode()).hexdigest()[:40]
 
 
+def _masked(word: str) -> str:
+    """The word as one page carries it: never the same twice, so that the size of a packed page tells nothing of it."""
+    pad = secrets.token_bytes(len(word) // 2)
+    return (pad + bytes(a ^ b for a, b in zip(pad, bytes.fromhex(word), strict=True))).hex()
+
+
+def _unmasked(given: str) -> str:
+    try:
+        both = bytes.fromhex(given)
+    except ValueError:
+        return ""
+    half = len(both) // 2
+    return bytes(a ^ b for a, b in zip(both[:half], both[half:], strict=False)).hex()
+
+
 class Visit:
     """The word of one page, and the cookie that it belongs to where the visitor has none yet."""
 
     def __init__(self, request: HTTPConnection) -> None:
         known = _secret(request)
         self._new = "" if known else secrets.token_urlsafe(24)
-        self.word = _word(known or self._new)
+        self.word = _masked(_word(known or self._new))
 
     def remember(self, request: HTTPConnection, response: Response) -> None:
         """Set the cookie, where it is a new one."""
@@ -86,7 +101,7 @@ def check(request: Request, given: object) -> None:
     if not comes_from_a_browser(request):
         return
     secret = _secret(request)
-    if not secret or not hmac.compare_digest(str(given or "").encode(), _word(secret).encode()):
+    if not secret or not hmac.compare_digest(_unmasked(str(given or "")), _word(secret)):
         raise NotAllowed(
             "This form is too old, or not one of ours. Load the page again and repeat what you did."
         )
