@@ -54,9 +54,9 @@ def _firmware(connection: Connection, versions: int) -> dict[tuple[str, str], in
 
 def _deployments(connection: Connection) -> dict[tuple[str, str, str], int]:
     """By state, outcome and the stable word of the reason."""
-    what = (deployment.c.outcome, deployment.c.code, deployment.c.state)
+    what = (deployment.c.code, deployment.c.outcome, deployment.c.state)
     query = sa.select(*what, sa.func.count()).group_by(*what)
-    return {(state, outcome, code): count for outcome, code, state, count in connection.execute(query)}
+    return {(state, outcome, code): count for code, outcome, state, count in connection.execute(query)}
 
 
 def _grouped(connection: Connection, column: sa.ColumnElement[Any]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from homie_ota.errors import HomieOtaError
 from homie_ota.store.tables import metadata
 
-HEAD = "0010"
+HEAD = "0011"
 _VERSIONS = Path(__file__).parent / "versions"
 
 

@@ -35,7 +35,7 @@ device = Table(
     Column("ota_enabled", Boolean, nullable=True),
     Column("state", String(16), nullable=False, default="unknown"),
     Column("state_since", Float, nullable=False, default=0.0),
-    Column("fw_name", String(255), nullable=False, default="", index=True),
+    Column("fw_name", String(255), nullable=False, default=""),
     Column("fw_version", String(255), nullable=False, default=""),
     Column("version_key", String(255), nullable=False, default=""),
     Column("md5", String(32), nullable=False, default="", index=True),
@@ -51,6 +51,8 @@ device = Table(
     # The last few statistics, oldest first: [at, uptime, free heap, signal], None for what was not told.
     Column("recent", JSON, nullable=False, default=list),
     Index("device_address_now", "base", "device_id"),
+    # How many run what; and by name alone.
+    Index("device_firmware", "fw_name", "fw_version"),
     # Siblings that are awake, where ten thousand of a kind sleep.
     Index("device_running", "fw_name", "state"),
     Index("device_in_state", "state"),

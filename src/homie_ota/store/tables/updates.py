@@ -102,6 +102,8 @@ Index("deployment_of_device_in_state", deployment.c.device_pk, deployment.c.stat
 Index("deployment_lapses", deployment.c.state, deployment.c.not_after)
 Index("deployment_unfollowed", deployment.c.state, deployment.c.followed)
 Index("deployment_offers", deployment.c.offered_at)
+# How many ended how; in this order, or SQLite would take it where it finds most of them one by one.
+Index("deployment_ends", deployment.c.code, deployment.c.outcome, deployment.c.state)
 
 event = Table(
     "event",
