@@ -34,12 +34,12 @@ from homie_ota.web import (
     log_pages,
     metrics,
     ota,
-    pages,
     people_pages,
     rollout_new,
     rollout_one,
     rollout_pages,
     rollout_story,
+    rollout_update,
 )
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
@@ -143,7 +143,7 @@ def _pages() -> list[BaseRoute]:
         Route("/firmware/{file}/image", firmware_pages.download),
         Route("/firmware/{file}/fleet", firmware_pages.fleet),
         Route("/upload", firmware_upload.upload, methods=["POST"]),
-        Route("/update", pages.ask_update),
+        Route("/update", rollout_update.ask_update),
         Route("/update", classic.update, methods=["POST"]),
         Route("/update-all", rollout_new.ask_update_all),
         Route("/update-all", rollout_new.update_all, methods=["POST"]),
