@@ -22,7 +22,7 @@ from homie_ota.store import accounts, audit, people
 from homie_ota.store.accounts import Right
 from homie_ota.web.quotas import Flood, Quotas
 from web.test_gate import logged_in
-from web.world import BROWSER, ESP, World, form_word
+from web.world import BROWSER, ESP, Server, World, form_word
 
 API = "/api/v1"
 FAR = {"client": ("203.0.113.9", 1)}
@@ -133,6 +133,27 @@ def test_8_a_stolen_database_opens_nothing(guarded: World) -> None:
             cookies = {"homie_ota_session": value}
             assert guarded.client(headers=BROWSER, cookies=cookies).get("/blurb").status_code == 303
             guarded.app.state.login._by_address.succeeded("testclient")
+
+
+@pytest.mark.parametrize("path", ["/events", f"{API}/events"])
+async def test_8_a_stream_that_a_thief_holds_open_ends_with_the_session(
+    guarded: World, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("homie_ota.web.lasting.EVERY", 0.0)
+    cookie = await asyncio.to_thread(lambda: logged_in(guarded).cookies["homie_ota_session"])
+    async with Server(guarded) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: homie_ota_session={cookie}\r\n\r\n".encode()
+        )
+        await reader.readuntil(b"retry: 2000")
+        guarded.bus.say("broker", connected=False)
+        assert b"connected" in await asyncio.wait_for(reader.readuntil(b"}"), 10)
+        await asyncio.to_thread(guarded.write, lambda conn: people.end_sessions(conn, "admin"))
+        guarded.bus.say("broker", connected=True)
+        rest = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 10)
+        assert b"connected" not in rest
+        writer.close()
 
 
 # --- 11. A flood of requests --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -20,7 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homie_ota.config import Settings
 from homie_ota.errors import HomieOtaError, NotAllowed
+from homie_ota.store.accounts import Right
 from homie_ota.web import forms, metrics
+from homie_ota.web.lasting import while_allowed
 from homie_ota.web.login import Login
 from homie_ota.web.people import (
     READING,
@@ -96,7 +99,16 @@ class Gate:
         except (HomieOtaError, HTTPException) as error:
             await (await self._refuse(request, error))(scope, receive, sender)
             return
-        await self._app(scope, receive, sender)
+        await self._app(scope, receive, while_allowed(sender, partial(self._still_may, request)))
+
+    async def _still_may(self, request: Request) -> bool:
+        """Whether who began to read an answer may go on."""
+        right = self._needed(request)
+        try:
+            person = await self._login.person(request)
+        except HomieOtaError:
+            return False
+        return right is None or (person is not None and right in person.rights)
 
     def _strip(self, scope: Scope) -> str:
         """The path without the prefix that a proxy may or may not have taken off."""
@@ -114,7 +126,7 @@ class Gate:
         changes = request.method not in READING
         if changes and forms.comes_from_a_browser(request) and not forms.is_same_site(request, self._names):
             raise NotAllowed("This request was made by a page of another site, or by a very old browser.")
-        right = None if request.url.path in self._open else needed(request.method, request.url.path)
+        right = self._needed(request)
         person = await self._login.person(request)
         request.scope.setdefault("state", {})["person"] = person
         if right is None:
@@ -125,6 +137,9 @@ class Gate:
             self._count(self._by_token, person.name, where)
         if right not in person.rights:
             raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
+
+    def _needed(self, request: Request) -> Right | None:
+        return None if request.url.path in self._open else needed(request.method, request.url.path)
 
     def _count(self, quotas: Quotas, asker: str, where: str) -> None:
         if not is_loopback(where):  # who is on this machine has other ways to keep it busy
