@@ -24,7 +24,9 @@ ROOMS = (
 
 def furnish(world: World) -> tuple[Firmware, Firmware]:
     """Make the fleet; the image that the lamps run, and the one that they should get."""
-    old, new = world.firmware("lamp", "2.0.0"), world.firmware("lamp", "2.1.0")
+    four_mb = 4 << 20
+    old = world.firmware("lamp", "2.0.0", flash_size=four_mb)
+    new = world.firmware("lamp", "2.1.0", flash_size=four_mb)
     plug = world.firmware("plug", "1.4.2")
     now = world.shell.clock()
     at = iter(range(1, 1000))

@@ -20,6 +20,7 @@ from homie_ota.web.render import see
 from homie_ota.web.shell import shell_of
 
 LONGEST_FORM = 64 * 1024
+MOST_FIELDS = 500
 _NOT_CHOSEN = "-"
 """What the old page sent for a device or a firmware that nobody chose."""
 
@@ -37,7 +38,10 @@ async def fields_of(request: Request) -> dict[str, list[str]]:
         body += chunk
         if len(body) > LONGEST_FORM:
             raise TooLarge(f"The form is longer than {LONGEST_FORM} bytes.")
-    return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200)
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise TooLarge(f"The form has more than {MOST_FIELDS} fields.") from None
 
 
 async def form(request: Request) -> dict[str, str]:

@@ -51,6 +51,7 @@
   };
   const compare = () => {
     const place = new Map((order.dataset.order || "").split(" ").filter(Boolean).map((pk, at) => [`row-${pk}`, at]));
+    if (!body.rows.length && place.size) { sort(); return; }  // nothing is there that could jump
     const all = rows(), here = all.filter((row) => place.has(row.id));
     for (const row of all) row.classList.toggle("gone", !place.has(row.id));
     const numbers = [[here.length - stay(here.map((row) => place.get(row.id))), words.moved], [place.size - here.length, words.fresh], [all.length - here.length, words.gone]];
