@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from queue import PriorityQueue
 from typing import Any, NamedTuple, TypeVar
@@ -193,19 +194,25 @@ def upsert(
 
     Columns of `keep_if_empty` keep what they hold where the new row has an empty text.
     """
-    if not rows:
-        return
-    build = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(update), tuple(keep_if_empty))
+        connection.execute(statement, list(rows))
+
+
+@cache
+def _upsert(
+    dialect: str, table: sa.Table, keys: Sequence[str], update: Sequence[str], keep_if_empty: Sequence[str]
+) -> sa.Executable:
+    """Made once: to put a statement together takes longer than to run it."""
+    build = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = build(table)
     changes: dict[str, Any] = {name: statement.excluded[name] for name in update}
     for name in keep_if_empty:
         new = statement.excluded[name]
         changes[name] = sa.case((new != "", new), else_=table.c[name])
     if changes:
-        statement = statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(keys))
-    connection.execute(statement, list(rows))
+        return statement.on_conflict_do_update(index_elements=list(keys), set_=changes)
+    return statement.on_conflict_do_nothing(index_elements=list(keys))
 
 
 def changed_one(result: sa.CursorResult[Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +32,13 @@ FEW = 500
 _FIELDS = {field.name for field in dataclasses.fields(Deployment)}
 _COLUMNS = [column for column in deployment.columns if column.name in _FIELDS]
 
+# Made once, as all that is asked with every message is: to put a statement together takes longer than to run it.
+_ALL = sa.select(*_COLUMNS)
+_GET = _ALL.where(deployment.c.id == sa.bindparam("number"))
+_ACTIVE_OF = _ALL.where(deployment.c.device_pk == sa.bindparam("device"), deployment.c.state.in_(ACTIVE))
+_VERIFYING = _ALL.where(deployment.c.state == DeploymentState.VERIFYING.value).order_by(deployment.c.id)
+_QUEUED = _ALL.where(deployment.c.state == DeploymentState.QUEUED.value).order_by(deployment.c.id)
+
 
 def use_limits(limits: Mapping[str, float]) -> None:
     """Take the deadlines from the settings; called once, at start."""
@@ -44,7 +52,7 @@ def _read(row: Any) -> Deployment:
 
 def get(connection: Connection, number: int) -> Deployment | None:
     """One deployment, None when there is none of this number."""
-    found = connection.execute(sa.select(*_COLUMNS).where(deployment.c.id == number)).mappings().first()
+    found = connection.execute(_GET, {"number": number}).mappings().first()
     return _read(found) if found else None
 
 
@@ -73,8 +81,7 @@ def find(
 
 def active_of(connection: Connection, device_pk: int) -> Deployment | None:
     """The one deployment of this device that has not ended."""
-    query = sa.select(*_COLUMNS).where(deployment.c.device_pk == device_pk, deployment.c.state.in_(ACTIVE))
-    found = connection.execute(query).mappings().first()
+    found = connection.execute(_ACTIVE_OF, {"device": device_pk}).mappings().first()
     return _read(found) if found else None
 
 
@@ -91,6 +98,12 @@ def offered_last(
     connection: Connection, device_pks: Sequence[int], states: Sequence[DeploymentState]
 ) -> dict[int, Deployment]:
     """For each of these devices the deployment that was offered last, where it is in one of these states."""
+    found = _of_devices(connection, device_pks, _offered_last(frozenset(states)))
+    return {each.device_pk: each for each in found}
+
+
+@cache
+def _offered_last(states: frozenset[DeploymentState]) -> sa.Select[Any]:
     later = deployment.alias("later")
     offered_later = sa.exists().where(
         later.c.device_pk == deployment.c.device_pk,
@@ -98,28 +111,37 @@ def offered_last(
         later.c.offered_at.is_not(None),
     )
     is_such = deployment.c.state.in_([each.value for each in states]) & deployment.c.offered_at.is_not(None)
-    found = _of_devices(connection, device_pks, is_such & ~offered_later) if device_pks else ()
-    return {each.device_pk: each for each in found}
+    return _ALL.where(is_such & ~offered_later).order_by(deployment.c.id)
 
 
-def _of_devices(connection: Connection, device_pks: Sequence[int], also: Any) -> Iterator[Deployment]:
-    """Deployments of these devices that are `also` so, oldest first."""
-    query = sa.select(*_COLUMNS).where(also).order_by(deployment.c.id)
-    if len(device_pks) <= FEW:
-        query = query.where(deployment.c.device_pk.in_(list(device_pks)))
-    wanted = frozenset(device_pks)
-    yield from (_read(row) for row in connection.execute(query).mappings() if row["device_pk"] in wanted)
+def _of_devices(
+    connection: Connection, device_pks: Sequence[int], query: sa.Select[Any]
+) -> Iterator[Deployment]:
+    """Deployments of these devices that `query` finds, in its order; nobody is asked about no device."""
+    if not device_pks:
+        return
+    is_few, wanted = len(device_pks) <= FEW, frozenset(device_pks)
+    rows = (
+        connection.execute(_only(query), {"devices": list(device_pks)})
+        if is_few
+        else connection.execute(query)
+    )
+    yield from (_read(row) for row in rows.mappings() if row["device_pk"] in wanted)
+
+
+@cache
+def _only(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.where(deployment.c.device_pk.in_(sa.bindparam("devices", expanding=True)))
 
 
 def verifying_of(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
     """The deployments of these devices that are being verified: all that statistics alone may move."""
-    is_verifying = deployment.c.state == DeploymentState.VERIFYING.value
-    return {each.device_pk: each for each in _of_devices(connection, device_pks, is_verifying)}
+    return {each.device_pk: each for each in _of_devices(connection, device_pks, _VERIFYING)}
 
 
 def queued_of(connection: Connection, device_pks: Sequence[int]) -> list[Deployment]:
     """The deployments that wait for these devices."""
-    return list(_of_devices(connection, device_pks, deployment.c.state == DeploymentState.QUEUED.value))
+    return list(_of_devices(connection, device_pks, _QUEUED))
 
 
 def insert(
@@ -217,13 +239,11 @@ def advance(
     if event is Event.OFFER:
         # It may have waited for days: what counts is what the device runs now.
         changes["before"], changes["previous_sha256"] = snapshots.at_offer(connection, before.device_pk)
-    unmoved = (deployment.c.id == before.id) & (deployment.c.state == before.state.value)
+    change, seen = _MOVE, {"seen_id": before.id, "seen_state": before.state.value}
     if token is not None:
         changes["lease_token"] = token
-        unmoved &= lease.holds(token)
-    # Read back in the same statement: a device that is updated moves its deployment half a dozen times.
-    change = deployment.update().where(unmoved).values(**changes).returning(*_COLUMNS)
-    row = connection.execute(change).mappings().first()
+        change = _MOVE.where(lease.holds(token))
+    row = connection.execute(change, {**seen, **changes}).mappings().first()
     if row is None:
         return None
     moved = _read(row)
@@ -234,6 +254,14 @@ def advance(
     events.add(connection, "deployment", at=now, actor=actor, data=data, **of)
     _follow(connection, before, event, moved, now)
     return moved
+
+
+# Read back in the same statement: a device that is updated moves its deployment half a dozen times.
+_MOVE = (
+    deployment.update()
+    .where(deployment.c.id == sa.bindparam("seen_id"), deployment.c.state == sa.bindparam("seen_state"))
+    .returning(*_COLUMNS)
+)
 
 
 def _follow(connection: Connection, before: Deployment, event: Event, moved: Deployment, now: float) -> None:

@@ -128,7 +128,11 @@ def _one(connection: Connection, condition: Any) -> Firmware | None:
 
 def get(connection: Connection, sha256: str) -> Firmware | None:
     """The firmware with this SHA-256, None when there is none."""
-    return _one(connection, firmware.c.sha256 == _askable(sha256))
+    row = connection.execute(_BY_SHA256, {"wanted": _askable(sha256)}).mappings().first()
+    return _read(row) if row else None
+
+
+_BY_SHA256 = sa.select(*_COLUMNS).where(firmware.c.sha256 == sa.bindparam("wanted"))
 
 
 def by_filename(connection: Connection, filename: str) -> Firmware | None:
