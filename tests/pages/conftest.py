@@ -24,9 +24,12 @@ from web.world import Server, World
 MakeSite = Callable[..., Awaitable[Site]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for the whole run; every test gets a visitor of its own."""
+    """One Chromium for the tests of a module; every test gets a visitor of its own.
+
+    Not for the whole run: an async fixture keeps its event loop, and all tests after it would have to share that.
+    """
     program = find_program("chromium", "chromium-browser", package="chromium")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     async with async_playwright() as playwright:

@@ -9,6 +9,7 @@ import os
 import resource
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -200,13 +201,15 @@ async def test_an_upload_cancelled_while_a_thread_writes_leaves_nothing(
         genuine(part, block)
 
     monkeypatch.setattr(receiving._Part, "write", slow)
-    upload = asyncio.ensure_future(received(files, LAMP))
-    await asyncio.to_thread(writing.wait, 10)
-    upload.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await upload
-    go_on.set()
-    await asyncio.get_running_loop().shutdown_default_executor()  # the writing thread has ended
+    with ThreadPoolExecutor() as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        upload = asyncio.ensure_future(received(files, LAMP))
+        await asyncio.to_thread(writing.wait, 10)
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+        go_on.set()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())  # those threads have ended
     assert listed(files) == []
 
 
