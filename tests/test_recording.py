@@ -155,3 +155,12 @@ async def test_a_clock_that_jumps_back_starts_the_curves_anew(watch: Watch) -> N
     await watch.minutes(10, "lamp")
     stored = await watch.stored(series.STATS)
     assert stored[0] < BEGAN
+
+
+async def test_how_long_a_message_takes_to_its_rows_is_told_of_the_last_batch_that_wrote_any(
+    watch: Watch,
+) -> None:
+    took = watch.ingest.lag
+    assert took > 0.0
+    await watch.ingest._flush()  # nothing was heard
+    assert watch.ingest.lag == took

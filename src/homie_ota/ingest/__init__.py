@@ -148,11 +148,11 @@ class Ingest:
                 continue
             await asyncio.sleep(GATHER)
             self._something.clear()
-            self._flushing, self._began = True, time.monotonic()
+            self._flushing = True
             try:
                 await self._flush()
             finally:
-                self._flushing, self._took = False, time.monotonic() - self._began
+                self._flushing = False
 
     async def write(self) -> None:
         """Write now what was heard, instead of soon: for whoever has a clock that stands still meanwhile."""
@@ -163,6 +163,7 @@ class Ingest:
                 return  # news of a device that has no row
 
     async def _flush(self) -> None:
+        self._began = time.monotonic()
         dirty = self.fleet.take_dirty(ROWS_A_BATCH)
         if len(dirty) == ROWS_A_BATCH:
             self._something.set()
@@ -178,6 +179,7 @@ class Ingest:
             log.error("A batch of %d devices was not stored: %s", len(batch.rows), error)
             self._take_back(dirty, batch)
             return
+        self._took = time.monotonic() - self._began
         self.witness.ended(batch.unwatched)
         self.recorder.saw(batch)
         for deployment in moved:
