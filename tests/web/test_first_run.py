@@ -118,12 +118,13 @@ def test_the_marks_of_a_1_x_sketch_are_those_that_this_server_reads() -> None:
 
 def test_the_steps_follow_each_other() -> None:
     facts = Facts()
-    for key, change in (
+    changes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("broker", {"connected": True}),
         ("device", {"devices": True}),
         ("firmware", {"firmware": True}),
         ("update", {"updated": True}),
-    ):
+    )
+    for key, change in changes:
         step = first_run.next_step(facts)
         assert step is not None
         assert step.key == key
