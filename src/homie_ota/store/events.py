@@ -24,19 +24,25 @@ def add(
 
     The image that it is about is the one that `data` names, else that of the deployment.
     """
-    sha256: Any = (data or {}).get("sha256") or ""
-    if deployment_id is not None and not sha256:
-        of = sa.select(deployment.c.sha256).where(deployment.c.id == deployment_id).scalar_subquery()
-        sha256 = sa.func.coalesce(of, "")
-    row = {
+    row: dict[str, Any] = {
         "at": at,
         "kind": kind,
         "device_pk": device_pk,
         "deployment_id": deployment_id,
-        "sha256": sha256,
         "actor": actor[:64],
+        "data": data or {},
     }
-    connection.execute(event.insert().values(**row, data=data or {}))
+    sha256 = row["data"].get("sha256") or ""
+    if deployment_id is not None and not sha256:
+        connection.execute(_OF_DEPLOYMENT, {**row, "of": deployment_id})
+    else:
+        connection.execute(_INSERT, {**row, "sha256": sha256})
+
+
+# Made once: an event is written with every move.
+_INSERT = event.insert()
+_SHA256 = sa.select(deployment.c.sha256).where(deployment.c.id == sa.bindparam("of")).scalar_subquery()
+_OF_DEPLOYMENT = event.insert().values(sha256=sa.func.coalesce(_SHA256, ""))
 
 
 def recent(

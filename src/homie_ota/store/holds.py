@@ -31,14 +31,23 @@ Condition = sa.ColumnElement[bool]
 # --- For whoever looks for the next one -----------------------------------------------------------------------------
 
 
-def free(now: float) -> list[Condition]:
-    """Conditions on a queued deployment and its device that nothing of the device itself holds it back."""
+NOW: sa.BindParameter[float] = sa.bindparam("looked_at", type_=sa.Float())
+"""The moment of a look, in statements that are made once; whoever runs one gives it its value (`at`)."""
+
+
+def at(now: float) -> dict[str, float]:
+    """The values of a statement that has NOW in it."""
+    return {"looked_at": now}
+
+
+def free() -> list[Condition]:
+    """Conditions on a queued deployment and its device that nothing of the device itself holds it back NOW."""
     return [
-        deployment.c.not_before.is_(None) | (deployment.c.not_before <= now),
+        deployment.c.not_before.is_(None) | (deployment.c.not_before <= NOW),
         deployment.c.fresh_after.is_(None) | (device.c.state_since > deployment.c.fresh_after),
-        device.c.pinned_until.is_(None) | (device.c.pinned_until <= now),
+        device.c.pinned_until.is_(None) | (device.c.pinned_until <= NOW),
         ~_with_leftover(),
-        ~_still_coming(now),
+        ~_still_coming(NOW),
     ]
 
 
@@ -46,7 +55,7 @@ def _with_leftovers() -> sa.Select[Any]:
     return sa.select(leftover.c.device_pk).where(leftover.c.device_pk.is_not(None))
 
 
-def _still_coming(now: float) -> sa.Exists:
+def _still_coming(now: Any) -> sa.Exists:
     """Whether the device may still take in an image of an attempt that was given up.
 
     A second image on top can damage the first (homie-ota.md rule 15), so it waits until the device has come back once;

@@ -33,11 +33,13 @@ def use_bounds(bounds: Bounds) -> None:
 
 def past(connection: Connection, device_pk: int) -> Past:
     """What was measured of a device."""
-    query = sa.select(learned.c.fact, learned.c.value).where(
-        learned.c.device_pk == device_pk, learned.c.fact.in_([REBOOT, RATE])
-    )
-    told = {fact: _numbers(value) for fact, value in connection.execute(query)}
+    told = {fact: _numbers(value) for fact, value in connection.execute(_PAST, {"device": device_pk})}
     return Past(reboots=told.get(REBOOT, ()), rates=told.get(RATE, ()))
+
+
+_PAST = sa.select(learned.c.fact, learned.c.value).where(
+    learned.c.device_pk == sa.bindparam("device"), learned.c.fact.in_([REBOOT, RATE])
+)
 
 
 def past_of(connection: Connection, device_pks: Collection[int]) -> dict[int, Past]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -122,14 +123,12 @@ def _of(
     full = _is_full(rollout, flying, look.now) if rollout is not None else None
     if full is not None:
         return full  # nobody needs to be looked at
-    query = _candidates(look, rollout)
-    if flying.alone:
-        query = query.where(deployment.c.turn == Turn.WOKEN.value)
-    if everything.transfers:
-        query = query.where(~deployment.c.alone)
-    if rollout is not None:
+    reverting = rollout is not None and rollout.state is RolloutState.REVERTING
+    query = _candidates(_Asked(rollout is None, reverting, flying.alone, everything.transfers > 0))
+    if rollout is not None and rollout.plan.guards:
         query = query.where(*scene.guards(connection, rollout.plan, look.now))
-    rows = [dict(row) for row in connection.execute(query).mappings()]
+    given = holds.at(look.now) if rollout is None else {**holds.at(look.now), "rollout": rollout.id}
+    rows = [dict(row) for row in connection.execute(query, given).mappings()]
     if not rows:
         return None
     here = scene.look(connection, rollout, flying, look.now) if rollout is not None else None
@@ -155,18 +154,31 @@ def _answer(
     return hold or _Found(row["turn"], row["id"])
 
 
-def _candidates(look: Look, rollout: Rollout | None) -> sa.Select[Any]:
-    number = None if rollout is None else rollout.id
-    mine = deployment.c.rollout_id.is_(None) if number is None else deployment.c.rollout_id == number
-    reverting = rollout is not None and rollout.state is RolloutState.REVERTING
-    purpose = deployment.c.purpose == Purpose.REVERT.value
+class _Asked(NamedTuple):
+    """What a look asks for: what is ordered singly or of a `rollout`, ways back only, and what the air allows."""
+
+    singly: bool
+    reverting: bool
+    alone: bool
+    busy: bool
+
+
+@cache
+def _candidates(asked: _Asked) -> sa.Select[Any]:
+    """Made once, since it is asked with every look: to put it together takes longer than to run it."""
+    number = sa.bindparam("rollout", type_=sa.Integer())
+    mine = deployment.c.rollout_id.is_(None) if asked.singly else deployment.c.rollout_id == number
+    columns = ("id", "turn", "bytes_total", "wave", "purpose")
+    also = (
+        (asked.reverting, deployment.c.purpose == Purpose.REVERT.value),
+        (asked.alone, deployment.c.turn == Turn.WOKEN.value),
+        (asked.busy, ~deployment.c.alone),
+    )
     return (
-        sa.select(deployment.c.id, deployment.c.turn, deployment.c.bytes_total, deployment.c.wave)
-        .add_columns(deployment.c.purpose)
+        sa.select(*(deployment.c[name] for name in columns))
         .join(device, device.c.pk == deployment.c.device_pk)
         .where(QUEUED, mine, deployment.c.turn >= 0, device.c.state.in_(sorted(AWAKE)))
-        .where(purpose if reverting else sa.true())
-        .where(*holds.free(look.now))
+        .where(*holds.free(), *(each for is_so, each in also if is_so))
         .order_by(deployment.c.turn, deployment.c.id)
         .limit(AT_ONCE)
     )
@@ -177,13 +189,18 @@ def may_still_go(connection: Connection, of: Deployment, now: float) -> bool:
 
     For the transaction that commits the offer.
     """
-    here = (deployment.c.id == of.id) & device.c.state.in_(sorted(AWAKE))
-    query = sa.select(deployment.c.id).join(device, device.c.pk == deployment.c.device_pk).where(here)
-    if connection.execute(query.where(*holds.free(now))).first() is None:
+    if connection.execute(_free(), {**holds.at(now), "number": of.id}).first() is None:
         return False
     rollout = None if of.rollout_id is None else rollouts.get(connection, of.rollout_id)
     wanted = RolloutState.REVERTING if of.purpose == Purpose.REVERT else RolloutState.RUNNING
     return rollout is None or rollout.state is wanted
+
+
+@cache
+def _free() -> sa.Select[Any]:
+    here = (deployment.c.id == sa.bindparam("number")) & device.c.state.in_(sorted(AWAKE))
+    query = sa.select(deployment.c.id).join(device, device.c.pk == deployment.c.device_pk)
+    return query.where(here, *holds.free())
 
 
 def _with_firmware(connection: Connection, number: int) -> Ready | None:
