@@ -16,8 +16,8 @@ from homie_ota.store.pruning import PARTS
 ONCE_IN = 86_400.0
 """Seconds between two ways through all history."""
 
-PAGES = 10
-"""Pages of one run: with a run a minute that is seven million rows a day."""
+PAGES = 30
+"""Pages of one run: with a run a minute that is six million rows a day."""
 
 
 class History:

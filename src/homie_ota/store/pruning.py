@@ -27,7 +27,7 @@ DAY = 86_400.0
 YOUNG = 30 * DAY
 """Seconds for which a deployment that ended stays whatever the settings say: device pages and aftercare look at it."""
 
-A_PAGE = 500
+A_PAGE = 150
 """Rows that one look goes through, and one transaction may delete."""
 
 KEPT_KINDS = frozenset({changes.KIND, "rollout"})
