@@ -29,8 +29,12 @@ class Removing:
         self._ingest, self._look = ingest, look
 
     def topics(self, pk: int) -> list[str]:
-        """The topics of a device as far as they were heard, in the order in which they would be cleared."""
-        return [topic for known in self._known(pk) for topic in _ordered(known, homie.topics_of(known))]
+        """The topics of a device as far as they were heard, in the order in which they would be cleared.
+
+        May be asked from another thread, for a device that is away: nothing of it changes meanwhile.
+        """
+        known = self._ingest.identity.current.get(pk)
+        return _ordered(known, homie.topics_of(known)) if known is not None else []
 
     def _known(self, pk: int) -> list[KnownDevice]:
         return [each for each in self._ingest.fleet.devices if each.pk == pk]

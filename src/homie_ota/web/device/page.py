@@ -120,8 +120,8 @@ def _config(row: Values) -> Values:
 
 
 def _clearing(asked: Asked, row: Values) -> Values:
-    """What deleting the device would clear; None where this process does not hear the broker."""
-    if asked.shell.topics is None:
+    """What deleting the device would clear; None while it is awake, and where this process does not hear the broker."""
+    if asked.shell.topics is None or row["state"] in AWAKE:
         return {"clearing": None, "first_cleared": ""}
     address, topics = Address(row["base"], row["device_id"]), asked.shell.topics(row["pk"])
     first = topics[0].removeprefix(f"{address.topic}/") if topics else ""
