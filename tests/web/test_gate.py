@@ -366,7 +366,7 @@ def test_a_broken_name_is_refused_and_breaks_nothing(world: World, host: str, he
 
 
 def test_no_page_may_be_put_into_a_frame(world: World) -> None:
-    for path in ("/", "/login", "/api/v1/devices", "/nowhere", "/static/live.js"):
+    for path in ("/", "/login", "/api/v1/devices", "/nowhere", "/static/common.js"):
         headers = world.client(headers=BROWSER).get(path).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"], path
         assert headers["x-frame-options"] == "DENY"

@@ -204,5 +204,5 @@ def test_pages_load_nothing_from_elsewhere_and_run_no_inline_script(world: World
         assert page.headers["x-content-type-options"] == "nosniff"
         for word in ("http://", "https://", " style=", " onclick=", "<style", "<script>"):
             assert word not in page.text.replace("http://ota.local/upload", ""), (path, word)
-    for name in ("style.css", "live.js", "api.js", "icon.svg"):
+    for name in ("style.css", "common.js", "api.js", "icon.svg"):
         assert client.get(f"/static/{name}").status_code == 200
