@@ -214,6 +214,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "/api/v1/tokens"): lambda s: s.send("POST", f"{API}/tokens", json={"label": "x", "rights": ["read"]}),
     ("DELETE", "/api/v1/tokens/{id}"): lambda s: s.send("DELETE", f"{API}/tokens/{s.token()}"),
     ("POST", "/api/v1/devices/{id}/release"): lambda s: s.held().send("POST", f"{API}/devices/hall/release"),
+    ("POST", "/api/v1/devices/{id}/looked"): lambda s: s.failed().send("POST", f"{API}/devices/hall/looked"),
     ("POST", "/api/v1/leftovers/clear"): lambda s: s.left().send(
         "POST", f"{API}/leftovers/clear", json={"topic": TOPIC}
     ),

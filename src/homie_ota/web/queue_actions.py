@@ -1,4 +1,4 @@
-"""What people do about the queue: release a device from quarantine, clear what is kept on the broker, look for it.
+"""What people do about the queue: release a device, look at what failed, clear what is kept on the broker, look for it.
 
 Rule: as in `actions`: each leaves a row in the audit log in the same transaction and tells the bus.
 """
@@ -6,7 +6,7 @@ Rule: as in `actions`: each leaves a row in the audit log in the same transactio
 from __future__ import annotations
 
 from homie_ota.esp.image import clean
-from homie_ota.store import devices, leftovers, quarantine
+from homie_ota.store import devices, leftovers, looked, quarantine
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.leftovers import Leftover
@@ -29,6 +29,21 @@ async def release(shell: Shell, actor: Actor, device: str, firmware: str = "") -
     shell.bus.say("device", device_pk=pk)
     shell.bus.say("order", device_pk=pk)
     return count
+
+
+async def look_at_failure(shell: Shell, actor: Actor, device: str) -> int:
+    """Note that a person has looked at a failed update of a device; its number. NotFound, Conflict."""
+    now = shell.clock()
+
+    def write(conn: Connection) -> tuple[int, int]:
+        pk = devices.resolve(conn, device)
+        number = looked.at(conn, pk, by=actor.name, now=now)
+        note(conn, actor, now, "looked at a failed update", f"{clean(device)}, deployment {number}")
+        return pk, number
+
+    pk, number = await shell.database.write(write, urgent=True)
+    shell.bus.say("deployment", id=number, device_pk=pk)
+    return number
 
 
 async def clear(shell: Shell, actor: Actor, topic: str) -> Leftover:

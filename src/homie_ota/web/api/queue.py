@@ -107,6 +107,13 @@ async def release(request: Request, id: str, body: Release | None = None) -> Don
     return Done(detail=f"Released: {count} {'image' if count == 1 else 'images'} may be tried again.")
 
 
+@router.post("/devices/{id}/looked", summary="Say that you looked at a failed update", responses=FAILS)
+async def look_at_failure(request: Request, id: str) -> Done:  # noqa: A002
+    """The device then needs nobody for it (`needs_you`). 404 when its last update did not fail."""
+    number = await queue_actions.look_at_failure(shell_of(request), actions.actor_of(request), id)
+    return Done(detail=f"Noted: somebody has looked at deployment {number}.")
+
+
 @router.get("/devices/{id}/outlook", summary="When a device can be reached next", responses=FAILS)
 async def get_outlook(request: Request, id: str, firmware: str = "") -> Outlook:  # noqa: A002
     """With a `firmware` (NAME@VERSION or SHA-256) also whether it will fit."""

@@ -27,7 +27,7 @@ router = APIRouter()
 async def list_devices(
     request: Request, q: str = "", state: str = "", sort: str = "id", limit: Limit = 100, cursor: str = ""
 ) -> shapes.DevicePage:
-    """`sort` is one of id, name, state, fw, version, signal, uptime, seen; with `-` in front downwards."""
+    """`sort` is one of id, name, state, fw, version, signal, uptime, heap, seen, needs; with `-` in front downwards."""
     shell = shell_of(request)
     now = shell.clock()
     found = await shell.database.read(

@@ -76,6 +76,9 @@ class Device(_Shape):
     first_seen: Moment
     last_seen: Moment
     tags: list[str]
+    needs_you: str | None = Field(
+        description="what it needs a person for (`needs:` of a query); null: nothing"
+    )
     pinned_until: Moment | None = Field(description="held back until then, where that is to come")
     pin_reason: str
     nodes: dict[str, Any] | None = None
@@ -207,6 +210,7 @@ def device(row: dict[str, Any], *, nodes: bool = False) -> Device:
         target=Target(**row["target"]) if row["target"] else None,
         deployment=ActiveDeployment(**row["deployment"]) if row["deployment"] else None,
         uptime_s=row["uptime"],
+        needs_you=row["needs"],
         nodes=row["nodes"] if nodes else None,
         **{name: row[name] for name in _SAME},
     )

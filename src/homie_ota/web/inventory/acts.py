@@ -14,10 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import HomieOtaError, NotEligible, WrongUse
-from homie_ota.store import devices, looked
-from homie_ota.store.database import Connection
 from homie_ota.web import actions, forms, mark_actions, queue_actions, rollout_actions
-from homie_ota.web.actions import Actor, actor_of, note
+from homie_ota.web.actions import Actor, actor_of
 from homie_ota.web.classic import fields_of
 from homie_ota.web.inventory import strip
 from homie_ota.web.inventory.strip import Chosen, Fields, first_of
@@ -120,19 +118,8 @@ async def _delete(shell: Shell, actor: Actor, key: str, _fields: Fields) -> None
     await actions.delete_device(shell, actor, key)
 
 
-async def look(shell: Shell, actor: Actor, device: str, _fields: Fields | None = None) -> int:
-    """Note that a person has looked at a device's failed update; the deployment. NotFound, Conflict."""
-    now = shell.clock()
-
-    def write(conn: Connection) -> tuple[int, int]:
-        pk = devices.resolve(conn, device)
-        number = looked.at(conn, pk, by=actor.name, now=now)
-        note(conn, actor, now, "looked at a failed update", f"{device}, deployment {number}")
-        return pk, number
-
-    pk, number = await shell.database.write(write, urgent=True)
-    shell.bus.say("deployment", id=number, device_pk=pk)
-    return number
+async def _looked(shell: Shell, actor: Actor, key: str, _fields: Fields) -> None:
+    await queue_actions.look_at_failure(shell, actor, key)
 
 
 _ACTS: Mapping[str, Act] = {
@@ -140,7 +127,7 @@ _ACTS: Mapping[str, Act] = {
     "untag": _untag,
     "pin": _pin,
     "unpin": _unpin,
-    "looked": look,
+    "looked": _looked,
     "release": _release,
     "delete": _delete,
 }
