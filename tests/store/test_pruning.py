@@ -74,7 +74,7 @@ def pruned(conn: Connection, keep: Keep = FEW) -> dict[str, int]:
         after: int | None = 0
         gone[part.name] = 0
         while after is not None:
-            page = part.look(conn, after, NOW, keep)
+            page = pruning.look(conn, part, after, NOW, keep)
             if page.old:
                 gone[part.name] += pruning.write(conn, part, page.old, NOW, keep)
             after = page.last
@@ -136,7 +136,7 @@ def test_zero_keeps_all(conn: Connection) -> None:
 def test_what_a_look_found_and_somebody_needs_by_now_stays(conn: Connection) -> None:
     first, *_ = [tried(conn) for _ in range(5)]
     part = PARTS[0]
-    page = part.look(conn, 0, NOW, FEW)
+    page = pruning.look(conn, part, 0, NOW, FEW)
     conn.execute(deployment.update().where(deployment.c.id == first).values(state="verifying"))
     assert pruning.write(conn, part, page.old, NOW, FEW) == len(page.old) - 1
     assert first in left(conn)

@@ -19,6 +19,9 @@ ONCE_IN = 86_400.0
 PAGES = 30
 """Pages of one run: with a run a minute that is six million rows a day."""
 
+A_TIME = 30
+"""Rows that one transaction deletes."""
+
 
 class History:
     """Where the way through each part of the history is, and when it begins anew."""
@@ -43,12 +46,14 @@ class History:
 
     async def _page(self, now: float) -> int:
         part, keep = PARTS[self._part], pruning.SETTINGS["keep"]
-        page = await self._database.read(lambda conn: part.look(conn, self._after, now, keep))
+        page = await self._database.read(lambda conn: pruning.look(conn, part, self._after, now, keep))
         if page.last is None:
             self._part, self._after = (self._part + 1) % len(PARTS), 0
         else:
             self._after = page.last
-        if not page.old:
-            return 0
-        work = partial(pruning.write, part=part, old=page.old, now=now, keep=keep)
-        return await self._database.write(work)
+        gone = 0
+        for start in range(0, len(page.old), A_TIME):
+            found = page.old[start : start + A_TIME]
+            work = partial(pruning.write, part=part, found=found, now=now, keep=keep)
+            gone += await self._database.write(work)
+        return gone

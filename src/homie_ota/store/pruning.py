@@ -28,7 +28,7 @@ YOUNG = 30 * DAY
 """Seconds for which a deployment that ended stays whatever the settings say: device pages and aftercare look at it."""
 
 A_PAGE = 150
-"""Rows that one look goes through, and one transaction may delete."""
+"""Rows that one look goes through."""
 
 KEPT_KINDS = frozenset({changes.KIND, "rollout"})
 """Events that stay: what each device ran (a few, counted there), and the story of every rollout."""
@@ -60,10 +60,15 @@ class Page(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One sort of history: its word in the event row, what a look finds, and how it is deleted."""
+    """One sort of history: its word in the event row, its keys in the order of time, which of some may go, and how.
+
+    `over` tells whether any of some keys is old enough at all; where none is, those behind them are not either.
+    """
 
     name: str
-    look: Callable[[Connection, int, float, Keep], Page]
+    key: sa.ColumnElement[int]
+    old: Callable[[Connection, Sequence[int], float, Keep], list[int]]
+    over: Callable[[Connection, Sequence[int], float, Keep], bool]
     drop: Callable[[Connection, Sequence[int]], None]
 
 
@@ -72,10 +77,18 @@ def use_keep(keep: Keep) -> None:
     SETTINGS["keep"] = keep
 
 
-def write(connection: Connection, part: Part, old: Sequence[int], now: float, keep: Keep) -> int:
+def look(connection: Connection, part: Part, after: int, now: float, keep: Keep) -> Page:
+    """Look at the next page behind the key `after`; for a read transaction."""
+    query = sa.select(part.key).where(part.key > after).order_by(part.key).limit(A_PAGE)
+    keys = list(connection.execute(query).scalars())
+    if not keys or not part.over(connection, keys, now, keep):
+        return Page([], None)
+    return Page(part.old(connection, keys, now, keep), keys[-1] if len(keys) == A_PAGE else None)
+
+
+def write(connection: Connection, part: Part, found: Sequence[int], now: float, keep: Keep) -> int:
     """Delete what a look found, as far as it may still go, and say so; how many rows went."""
-    page = part.look(connection, min(old) - 1, now, keep)
-    going = sorted(set(page.old).intersection(old))
+    going = part.old(connection, found, now, keep)
     if going:
         part.drop(connection, going)
         data = {"event": "pruned", "what": part.name, "count": len(going)}
@@ -86,20 +99,22 @@ def write(connection: Connection, part: Part, old: Sequence[int], now: float, ke
 # --- Deployments ----------------------------------------------------------------------------------------------------
 
 
-def old_deployments(connection: Connection, after: int, now: float, keep: Keep) -> Page:
-    """Deployments that ended long ago, and that nothing refers to or counts."""
-    ids = _page(connection, deployment.c.id, after)
-    if not ids or not keep.deployments:
-        return Page([], None)
+def old_deployments(connection: Connection, ids: Sequence[int], now: float, keep: Keep) -> list[int]:
+    """Those that ended long ago, and that nothing refers to or counts."""
     may_go = [
-        deployment.c.id.between(ids[0], ids[-1]),
+        deployment.c.id.in_(ids),
         deployment.c.state.not_in(sorted(ACTIVE)),
         deployment.c.state_since < now - YOUNG,
         _has_later(keep.deployments),
         *_decides_nothing(),
     ]
     query = sa.select(deployment.c.id).where(*may_go).order_by(deployment.c.id)
-    return Page(list(connection.execute(query).scalars()), _next(ids))
+    return list(connection.execute(query).scalars())
+
+
+def over_deployments(_connection: Connection, _ids: Sequence[int], _now: float, keep: Keep) -> bool:
+    """Always: an old one may end late."""
+    return keep.deployments > 0
 
 
 def _decides_nothing() -> list[sa.ColumnElement[bool]]:
@@ -174,17 +189,17 @@ def drop_deployments(connection: Connection, ids: Sequence[int]) -> None:
 # --- Events ---------------------------------------------------------------------------------------------------------
 
 
-def old_events(connection: Connection, after: int, now: float, keep: Keep) -> Page:
-    """Events that are older than the settings want, and that nothing is told by any more."""
-    seqs = _page(connection, event.c.seq, after)
-    if not seqs or not keep.events_days:
-        return Page([], None)
-    here = event.c.seq.between(seqs[0], seqs[-1])
-    over = event.c.at < now - keep.events_days * DAY
+def old_events(connection: Connection, seqs: Sequence[int], now: float, keep: Keep) -> list[int]:
+    """Those that are older than the settings want, and that nothing is told by any more."""
     may_go = _is_plain() | _is_old_alarm() | _is_old_cure() | _is_old_quarantine()
-    query = sa.select(event.c.seq).where(here, over, ~_is_running(event), may_go).order_by(event.c.seq)
-    found = list(connection.execute(query).scalars())
-    return Page(found, _next(seqs) if _any(connection, event.c.seq, here, over) else None)
+    over = event.c.at < now - keep.events_days * DAY
+    query = sa.select(event.c.seq).where(event.c.seq.in_(seqs), over, ~_is_running(event), may_go)
+    return list(connection.execute(query.order_by(event.c.seq)).scalars())
+
+
+def over_events(connection: Connection, seqs: Sequence[int], now: float, keep: Keep) -> bool:
+    """Whether one of them is older than the settings want."""
+    return keep.events_days > 0 and _any_before(connection, event, seqs, now - keep.events_days * DAY)
 
 
 def _is_plain() -> sa.ColumnElement[bool]:
@@ -240,16 +255,17 @@ def drop_events(connection: Connection, seqs: Sequence[int]) -> None:
 # --- Transcripts ----------------------------------------------------------------------------------------------------
 
 
-def old_transcripts(connection: Connection, after: int, now: float, keep: Keep) -> Page:
+def old_transcripts(connection: Connection, seqs: Sequence[int], now: float, keep: Keep) -> list[int]:
     """Messages of deployments that have ended, older than the settings want."""
-    seqs = _page(connection, transcript.c.seq, after)
-    if not seqs or not keep.transcripts_days:
-        return Page([], None)
-    here = transcript.c.seq.between(seqs[0], seqs[-1])
     over = transcript.c.at < now - keep.transcripts_days * DAY
-    query = sa.select(transcript.c.seq).where(here, over, ~_is_running(transcript)).order_by(transcript.c.seq)
-    found = list(connection.execute(query).scalars())
-    return Page(found, _next(seqs) if _any(connection, transcript.c.seq, here, over) else None)
+    query = sa.select(transcript.c.seq).where(transcript.c.seq.in_(seqs), over, ~_is_running(transcript))
+    return list(connection.execute(query.order_by(transcript.c.seq)).scalars())
+
+
+def over_transcripts(connection: Connection, seqs: Sequence[int], now: float, keep: Keep) -> bool:
+    """Whether one of them is older than the settings want."""
+    days = keep.transcripts_days
+    return days > 0 and _any_before(connection, transcript, seqs, now - days * DAY)
 
 
 def drop_transcripts(connection: Connection, seqs: Sequence[int]) -> None:
@@ -262,23 +278,14 @@ def _is_running(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.exists().where(deployment.c.id == table.c.deployment_id, deployment.c.state.in_(sorted(ACTIVE)))
 
 
-def _any(connection: Connection, key: sa.ColumnElement[int], *such: sa.ColumnElement[bool]) -> bool:
-    """Whether one of a page is so: they come in the order of time, so behind young ones is no old one."""
-    return connection.execute(sa.select(key).where(*such).limit(1)).first() is not None
-
-
-def _page(connection: Connection, key: sa.ColumnElement[int], after: int) -> list[int]:
-    query = sa.select(key).where(key > after).order_by(key).limit(A_PAGE)
-    return list(connection.execute(query).scalars())
-
-
-def _next(keys: list[int]) -> int | None:
-    return keys[-1] if len(keys) == A_PAGE else None
+def _any_before(connection: Connection, table: sa.Table, seqs: Sequence[int], moment: float) -> bool:
+    oldest = sa.select(sa.func.min(table.c.at)).where(table.c.seq.in_(seqs))
+    return (connection.execute(oldest).scalar() or moment) < moment
 
 
 PARTS = (
-    Part("deployments", old_deployments, drop_deployments),
-    Part("events", old_events, drop_events),
-    Part("transcripts", old_transcripts, drop_transcripts),
+    Part("deployments", deployment.c.id, old_deployments, over_deployments, drop_deployments),
+    Part("events", event.c.seq, old_events, over_events, drop_events),
+    Part("transcripts", transcript.c.seq, old_transcripts, over_transcripts, drop_transcripts),
 )
 """Deployments first: what is told of them goes with them."""
