@@ -13,7 +13,7 @@ from homie_ota.dispatch.history import History
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import alarms, attempts, deployments, quarantine, turns, waiting
+from homie_ota.store import alarms, attempts, deployments, quarantine, removed, turns, waiting
 from homie_ota.store.database import Connection, Database
 
 REPAIR_EVERY = 60.0
@@ -71,4 +71,5 @@ def _do(
 
 def _repair(connection: Connection, now: float) -> int:
     quarantine.release_those_that_made_it(connection, now=now)
+    removed.forget_old(connection, now)
     return turns.repair(connection)
