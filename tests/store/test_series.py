@@ -199,5 +199,11 @@ def test_a_band_that_ended_before_the_strip_begins_is_not_told(conn: Connection)
     assert {each.band for each in found.cells} == {0}
 
 
+@pytest.mark.parametrize(("state", "mark"), [("ready", "="), ("lost", "x"), ("unknown", " ")])
+def test_a_new_device_is_shown_as_it_is_now(conn: Connection, state: str, mark: str) -> None:
+    devices.save(conn, [row_of(1, state=state, state_since=NOW - 5.0, last_seen=NOW - 1.0)])
+    assert strip.of(conn, 1, NOW).text[-2:] == f" {mark}"
+
+
 def test_a_device_that_is_not_known_has_no_strip(conn: Connection) -> None:
     assert strip.of(conn, 99, NOW) == strip.Strip((), ())

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.fleet.curves import BOOTS, HOUR, LEFT, LOST, RAN, SEEN, SLEPT, hours
+from homie_ota.fleet.curves import BOOTS, HOUR, LEFT, LOST, RAN, SEEN, SLEPT, bit_of, hours
+from homie_ota.model import State
 from homie_ota.store import changes, series
 from homie_ota.store.tables import device, firmware
 
@@ -101,6 +102,7 @@ def _cells(
 ) -> list[Cell]:
     since = starts[0]
     seen = _bits(connection, device_pk, since, now)
+    seen[starts[-1]] = seen.get(starts[-1], 0) | _present(connection, device_pk, starts[-1])
     boots = _boots(connection, device_pk, since, now)
     cells = []
     for at in starts:
@@ -134,6 +136,13 @@ def _bits(connection: Connection, device_pk: int, since: float, now: float) -> d
         cell = at - at % CELL
         seen[cell] = seen.get(cell, 0) | int(bits)
     return seen
+
+
+def _present(connection: Connection, device_pk: int, since: float) -> int:
+    """The state of now, where it was heard `since`: a new device is shown before its first look."""
+    columns = (device.c.state, device.c.state_since, device.c.last_seen)
+    row = connection.execute(sa.select(*columns).where(device.c.pk == device_pk)).one()
+    return bit_of(State(row.state)) if max(row.state_since, row.last_seen) >= since else 0
 
 
 def _boots(connection: Connection, device_pk: int, since: float, now: float) -> dict[int, int]:
