@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.model import ACTIVE, DeploymentState, Purpose
 from homie_ota.rollout.choices import Numbers
-from homie_ota.rollout.plan import MemberState, WaveState
+from homie_ota.rollout.plan import MemberState, RolloutState, WaveState
 from homie_ota.rollout.revert import CONCERNED
 from homie_ota.rollout.stopping import Reach
 from homie_ota.store import filling, memberships, rollouts
@@ -47,7 +47,8 @@ def reach(connection: Connection, of: Rollout, tallies: Tallies | None = None) -
 
 def numbers(connection: Connection, of: Rollout, tallies: Tallies) -> Numbers:
     """All the numbers of the choices."""
-    failed = [each.number for each in rollouts.waves(connection, of.id) if each.state is WaveState.FAILED]
+    waves = rollouts.waves(connection, of.id) if of.state is RolloutState.PAUSED else []
+    failed = [each.number for each in waves if each.state is WaveState.FAILED]
     lost = {number: tallies.get(number, {}) for number in failed}
     updated = count(tallies, *CONCERNED)
     return Numbers(

@@ -6,6 +6,7 @@ form, which keeps what was typed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ from homie_ota.web.shell import Shell, shell_of
 
 LISTED = 50
 """Devices of one wave, or left out for one reason, that a preview names."""
+REASONS = 50
+"""Reasons that are told."""
 STEPS = 40
 """Decisions of a simulation that are shown."""
 FIELDS = ("query", "firmware", "name", *wishes.FIELDS, "standing", "follow", "simulate")
@@ -79,14 +82,16 @@ def _told(seen: Preview) -> dict[str, Any]:
 
 
 def _left_out(lines: Sequence[Line]) -> list[LeftOut]:
-    """Those who are left out, the most first, each reason once."""
-    found: dict[str, list[str]] = {}
+    """Those who are left out, the most first; who is left out for the same but a number is told with the first."""
+    found: dict[str, LeftOut] = {}
     for line in lines:
         name = line.judged.row["device_id"]
-        found.setdefault(line.judged.reason.removeprefix(f"{name} "), []).append(name)
-    return sorted(
-        (LeftOut(names, reason) for reason, names in found.items()), key=lambda each: -len(each.names)
-    )
+        reason = line.judged.reason.removeprefix(f"{name} ")
+        found.setdefault(_NUMBER.sub("0", reason), LeftOut([], reason)).names.append(name)
+    return sorted(found.values(), key=lambda each: -len(each.names))[:REASONS]
+
+
+_NUMBER = re.compile(r"\d+")
 
 
 def _played(seen: Preview, played: Played) -> dict[str, Any]:
