@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from homie_ota.errors import StorageFull
 from homie_ota.model import Publish
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
@@ -309,3 +311,41 @@ def test_what_is_done_is_written_down_with_who_and_from_where(scene: Scene, name
     assert last["what"]
     assert scene.world.read(audit.verify).fault is None
     assert scene.world.login[1] not in str(rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "POST /upload",
+        "DELETE /firmware/{file}",
+        "POST /firmware/{file}",
+        "POST /api/v1/deployments",
+        "POST /api/v1/people",
+        "PUT /api/v1/devices/{id}/pin",
+        "POST /people disable",
+    ],
+)
+def test_what_cannot_be_written_down_is_not_done(
+    scene: Scene, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = ("firmware", "deployment", "account", "device", "token")
+
+    def everything() -> list[Any]:
+        def read(conn: Connection) -> list[Any]:
+            return [conn.execute(sa.text(f"SELECT * FROM {table}")).all() for table in tables]
+
+        return [scene.world.read(read), sorted(scene.world.images.directory.glob("*.*"))]
+
+    before: list[Any] = []
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise StorageFull("The disk did not take the change.")
+
+    def ask(client: Any, method: str, path: str, **given: Any) -> Any:
+        before.append(everything())
+        monkeypatch.setattr("homie_ota.store.audit.add", fails)
+        return client.request(method, path, **given)
+
+    monkeypatch.setattr(scene, "ask", ask)
+    assert ALL[name](scene).status_code == 507
+    assert everything() == before[-1]

@@ -7,6 +7,7 @@ An image that is stored already stays what it is. Every way in (page, old route,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -23,6 +24,14 @@ from homie_ota.store.receiving import Received
 from homie_ota.store.tables import firmware as table
 
 MAX_OVERRIDE = 400
+Then = Callable[[Connection, Firmware], object]
+"""What else belongs to the change, in its transaction: its row in the audit log. None of both, or both."""
+
+
+def _nothing(_connection: Connection, _changed: Firmware) -> None:
+    return
+
+
 _STOPPING = (Severity.IMPOSSIBLE, Severity.REFUSAL)
 
 
@@ -37,6 +46,7 @@ async def accept(
     version: str = "",
     description: str = "",
     override: str = "",
+    then: Then = _nothing,
 ) -> Firmware:
     """Keep an upload: file, description and row, or none of them. `name` and `version` are for images without magic.
 
@@ -49,10 +59,10 @@ async def accept(
             description = tidy(description, MAX_DESCRIPTION)
             stored = await database.read(lambda c: firmware.get(c, received.sha256))
             if stored:
-                return await _again(database, files, received, stored, description)
+                return await _again(database, files, received, stored, description, then)
             override = judge(received.filename, received.inspection, override)
             new = _titled(received, name, version, description, override)
-            return await _first(database, files, received, new, now, by)
+            return await _first(database, files, received, new, (now, by), then)
     finally:
         await files.discard(received)
 
@@ -94,27 +104,35 @@ def _titled(received: Received, name: str, version: str, description: str, overr
 
 
 async def _again(
-    database: Database, files: ImageFiles, received: Received, stored: Firmware, description: str
+    database: Database, files: ImageFiles, received: Received, stored: Firmware, description: str, then: Then
 ) -> Firmware:
     await files.keep(received, stored.name, stored.version, as_name=stored.filename)
-    if description and description != stored.description:
-        return await change(database, files, stored, description=description)
-    return stored
+    return await change(database, files, stored, description=description or None, then=then)
 
 
 async def _first(
-    database: Database, files: ImageFiles, received: Received, new: Firmware, now: float, by: str
+    database: Database,
+    files: ImageFiles,
+    received: Received,
+    new: Firmware,
+    origin: tuple[float, str],
+    then: Then,
 ) -> Firmware:
     taken = await database.read(_filenames)
     new = replace(new, filename=await files.keep(received, new.name, new.version, taken))
     try:
         await files.describe(new.filename, new.description)
         return await database.write(
-            lambda c: firmware.add(c, new, received.inspection, now, by), durable=True
+            lambda c: _also(c, firmware.add(c, new, received.inspection, *origin), then), durable=True
         )
     except BaseException:
         await files.delete(new)
         raise
+
+
+def _also(connection: Connection, changed: Firmware, then: Then) -> Firmware:
+    then(connection, changed)
+    return changed
 
 
 def _filenames(connection: Connection) -> set[str]:
@@ -135,6 +153,7 @@ async def change(
     description: str | None = None,
     changelog: str | None = None,
     requires: str | None = None,
+    then: Then = _nothing,
 ) -> Firmware:
     """Change what people write about an image; None stays. The description lies beside the file as well.
 
@@ -148,13 +167,23 @@ async def change(
     )
     if changed.description != stored.description:
         await files.describe(stored.filename, changed.description)
-    await database.write(lambda c: firmware.write_about(c, changed))
+
+    def write(connection: Connection) -> None:
+        if changed != stored:
+            firmware.write_about(connection, changed)
+        then(connection, changed)
+
+    try:
+        await database.write(write)
+    except BaseException:
+        await files.describe(stored.filename, stored.description)
+        raise
     return changed
 
 
-async def remove(database: Database, files: ImageFiles, sha256: str) -> Firmware:
+async def remove(database: Database, files: ImageFiles, sha256: str, *, then: Then = _nothing) -> Firmware:
     """Delete an image, row first; raises NotFound, or Conflict while somebody needs it."""
     async with files.placing:  # or an upload of the same image would find the file, and then lose it
-        deleted = await database.write(lambda c: firmware.delete(c, sha256), durable=True)
+        deleted = await database.write(lambda c: _also(c, firmware.delete(c, sha256), then), durable=True)
         await files.delete(deleted)
     return deleted

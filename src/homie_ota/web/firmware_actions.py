@@ -84,15 +84,18 @@ async def upload(
         now=now,
         by=actor.name,
         **{word: fields.get(word, "").strip() for word in ("name", "version", "description", "override")},
+        then=lambda conn, kept: note(conn, actor, now, "uploaded firmware", _what(received, kept)),
     )
-    await _uploaded(shell, actor, now, received, stored)
+    await _uploaded(shell, now, stored)
     return Uploaded(clean(received.filename), stored, remarks_on(stored, fields, again=again))
 
 
-async def _uploaded(shell: Shell, actor: Actor, now: float, received: Received, stored: Firmware) -> None:
+def _what(received: Received, stored: Firmware) -> str:
     what = f"{stored.filename}, SHA-256 {stored.sha256[:12]}, from {clean(received.filename)}"
-    why = f"{what}, although: {stored.override}" if stored.override else what
-    await shell.database.write(lambda conn: note(conn, actor, now, "uploaded firmware", why))
+    return f"{what}, although: {stored.override}" if stored.override else what
+
+
+async def _uploaded(shell: Shell, now: float, stored: Firmware) -> None:
     shell.bus.say("firmware", sha256=stored.sha256)
     try:
         gone = await retention.apply(
@@ -137,9 +140,12 @@ def firmware_of(conn: Connection, filename: str) -> Firmware:
 
 async def delete(shell: Shell, actor: Actor, sha256: str) -> Firmware:
     """Remove an image from the store; NotFound, or Conflict while somebody needs it."""
-    gone = await intake.remove(shell.database, shell.images, sha256)
-    now, what = shell.clock(), f"{gone.filename}, SHA-256 {gone.sha256[:12]}"
-    await shell.database.write(lambda conn: note(conn, actor, now, "deleted firmware", what))
+    now = shell.clock()
+
+    def then(conn: Connection, gone: Firmware) -> None:
+        note(conn, actor, now, "deleted firmware", f"{gone.filename}, SHA-256 {gone.sha256[:12]}")
+
+    gone = await intake.remove(shell.database, shell.images, sha256, then=then)
     shell.bus.say("firmware", sha256=sha256)
     return gone
 
@@ -154,13 +160,23 @@ async def change(
     requires: str | None = None,
 ) -> Firmware:
     """Change what people write about an image, None stays; WrongUse when `requires` names no versions."""
+    now = shell.clock()
+
+    def then(conn: Connection, changed: Firmware) -> None:
+        what = stored.filename
+        if changed.requires != stored.requires:
+            what = f"{what}: requires {changed.requires or 'nothing'}, was {stored.requires or 'nothing'}"
+        note(conn, actor, now, "described firmware", what)
+
     changed = await intake.change(
-        shell.database, shell.images, stored, description=description, changelog=changelog, requires=requires
+        shell.database,
+        shell.images,
+        stored,
+        description=description,
+        changelog=changelog,
+        requires=requires,
+        then=then,
     )
-    now, what = shell.clock(), stored.filename
-    if changed.requires != stored.requires:
-        what = f"{what}: requires {changed.requires or 'nothing'}, was {stored.requires or 'nothing'}"
-    await shell.database.write(lambda conn: note(conn, actor, now, "described firmware", what))
     shell.bus.say("firmware", sha256=stored.sha256)
     return changed
 
