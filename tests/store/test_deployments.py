@@ -15,6 +15,7 @@ from homie_ota.rollout.proof import AnnounceNews, News, StateNews, StatusNews
 from homie_ota.rollout.reasons import CANCELLED, NOT_BACK, NOT_SENT, Reason
 from homie_ota.rollout.soak import Terms
 from homie_ota.store import (
+    concerned,
     deployments,
     devices,
     events,
@@ -274,8 +275,8 @@ def test_a_late_announce_settles_nothing_once_another_image_was_offered(connecti
     first = moved(connection, ordered(connection), Event.OFFER, Event.ACCEPT, Event.FLASH)
     deployments.advance(connection, first, Event.EXPIRE, now=30.0, reason=NOT_BACK)
     moved(connection, ordered(connection, now=31.0), Event.OFFER)
-    assert set(deployments.open_to_news(connection, [1])) == {1}
-    assert deployments.open_to_news(connection, [1])[1].id != first.id
+    assert set(concerned.open_to_news(connection, [1])) == {1}
+    assert concerned.open_to_news(connection, [1])[1].id != first.id
 
 
 def test_a_status_without_a_running_deployment_changes_nothing(connection: Connection) -> None:

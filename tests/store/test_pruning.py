@@ -19,6 +19,7 @@ from homie_ota.store import (
     alternation,
     attempts,
     changes,
+    concerned,
     cures,
     deployments,
     events,
@@ -329,10 +330,9 @@ def decisions(conn: Connection) -> dict[str, Any]:
         "budget": {sha256: attempts.past(conn, 1, sha256) for sha256 in IMAGES},
         "interrupted": attempts._was_interrupted(conn, latest),
         "alarms": alarms.current(conn, NOW, alarms.Limits(offers=2)),
-        "news": {pk: each.id for pk, each in deployments.open_to_news(conn, [1]).items()},
+        "news": {pk: each.id for pk, each in concerned.open_to_news(conn, [1]).items()},
         "care": {
-            pk: each.id
-            for pk, each in deployments.offered_last(conn, [1], [DeploymentState.SUCCEEDED]).items()
+            pk: each.id for pk, each in concerned.offered_last(conn, [1], [DeploymentState.SUCCEEDED]).items()
         },
         "overview": overview.counts(conn),
         "needs": overview.needs(conn, [1]),

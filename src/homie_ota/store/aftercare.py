@@ -13,7 +13,7 @@ from homie_ota.model import Deployment, DeploymentState
 from homie_ota.rollout import aftercare
 from homie_ota.rollout.aftercare import Aftercare
 from homie_ota.rollout.proof import AnnounceNews, News
-from homie_ota.store import deployments, events, snapshots
+from homie_ota.store import concerned, deployments, events, snapshots
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.tables import deployment
 
@@ -23,7 +23,7 @@ _KEY = "aftercare"
 def note(connection: Connection, news: Mapping[int, Sequence[News]]) -> None:
     """Look at the live announces of devices whose last deployment is a success of the last days."""
     announced = {pk: each for pk, every in news.items() if (each := _live(every))}
-    succeeded = deployments.offered_last(connection, list(announced), [DeploymentState.SUCCEEDED])
+    succeeded = concerned.offered_last(connection, list(announced), [DeploymentState.SUCCEEDED])
     for pk, of in succeeded.items():
         latest = of
         for one in announced[pk]:

@@ -7,8 +7,7 @@ Rule: a state changes in `advance` and nowhere else, from the state that the cal
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,18 +25,17 @@ from homie_ota.store.tables import deployment
 LIMITS: dict[str, float] = {"offered": 90.0, "transferring": 120.0, "rebooting": 240.0, "verifying": 180.0}
 """Seconds without news before a state ends, by state; settings may change them (`use_limits`)."""
 
-FEW = 500
-"""So many devices are named in a statement; for more it is quicker to look at every open deployment."""
-
 _FIELDS = {field.name for field in dataclasses.fields(Deployment)}
 _COLUMNS = [column for column in deployment.columns if column.name in _FIELDS]
 
 # Made once, as all that is asked with every message is: to put a statement together takes longer than to run it.
-_ALL = sa.select(*_COLUMNS)
-_GET = _ALL.where(deployment.c.id == sa.bindparam("number"))
-_ACTIVE_OF = _ALL.where(deployment.c.device_pk == sa.bindparam("device"), deployment.c.state.in_(ACTIVE))
-_VERIFYING = _ALL.where(deployment.c.state == DeploymentState.VERIFYING.value).order_by(deployment.c.id)
-_QUEUED = _ALL.where(deployment.c.state == DeploymentState.QUEUED.value).order_by(deployment.c.id)
+ALL = sa.select(*_COLUMNS)
+_GET = ALL.where(deployment.c.id == sa.bindparam("number"))
+_ACTIVE_OF = ALL.where(deployment.c.device_pk == sa.bindparam("device"), deployment.c.state.in_(ACTIVE))
+_INSERT = deployment.insert().returning(*_COLUMNS)
+_COUNT = sa.select(sa.func.count()).where(
+    deployment.c.device_pk == sa.bindparam("device"), deployment.c.sha256 == sa.bindparam("image")
+)
 
 
 def use_limits(limits: Mapping[str, float]) -> None:
@@ -45,7 +43,8 @@ def use_limits(limits: Mapping[str, float]) -> None:
     LIMITS.update(limits)
 
 
-def _read(row: Any) -> Deployment:
+def read(row: Any) -> Deployment:
+    """A deployment from its row, as ALL finds it."""
     values = dict(row)
     return Deployment(**{**values, "state": DeploymentState(values["state"])})
 
@@ -53,7 +52,7 @@ def _read(row: Any) -> Deployment:
 def get(connection: Connection, number: int) -> Deployment | None:
     """One deployment, None when there is none of this number."""
     found = connection.execute(_GET, {"number": number}).mappings().first()
-    return _read(found) if found else None
+    return read(found) if found else None
 
 
 def find(
@@ -76,72 +75,13 @@ def find(
     ):
         query = query if wanted is None else query.where(column == wanted)
     query = query if before is None else query.where(deployment.c.id < before)
-    return [_read(row) for row in connection.execute(query).mappings()]
+    return [read(row) for row in connection.execute(query).mappings()]
 
 
 def active_of(connection: Connection, device_pk: int) -> Deployment | None:
     """The one deployment of this device that has not ended."""
     found = connection.execute(_ACTIVE_OF, {"device": device_pk}).mappings().first()
-    return _read(found) if found else None
-
-
-def open_to_news(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
-    """For each of these devices the deployment that news of it may move.
-
-    That is the active one that was offered, or the latest failed one as long as no other image was offered since: a
-    late success still wins.
-    """
-    return offered_last(connection, device_pks, [*ACTIVE, DeploymentState.FAILED])
-
-
-def offered_last(
-    connection: Connection, device_pks: Sequence[int], states: Sequence[DeploymentState]
-) -> dict[int, Deployment]:
-    """For each of these devices the deployment that was offered last, where it is in one of these states."""
-    found = _of_devices(connection, device_pks, _offered_last(frozenset(states)))
-    return {each.device_pk: each for each in found}
-
-
-@cache
-def _offered_last(states: frozenset[DeploymentState]) -> sa.Select[Any]:
-    later = deployment.alias("later")
-    offered_later = sa.exists().where(
-        later.c.device_pk == deployment.c.device_pk,
-        later.c.id > deployment.c.id,
-        later.c.offered_at.is_not(None),
-    )
-    is_such = deployment.c.state.in_([each.value for each in states]) & deployment.c.offered_at.is_not(None)
-    return _ALL.where(is_such & ~offered_later).order_by(deployment.c.id)
-
-
-def _of_devices(
-    connection: Connection, device_pks: Sequence[int], query: sa.Select[Any]
-) -> Iterator[Deployment]:
-    """Deployments of these devices that `query` finds, in its order; nobody is asked about no device."""
-    if not device_pks:
-        return
-    is_few, wanted = len(device_pks) <= FEW, frozenset(device_pks)
-    rows = (
-        connection.execute(_only(query), {"devices": list(device_pks)})
-        if is_few
-        else connection.execute(query)
-    )
-    yield from (_read(row) for row in rows.mappings() if row["device_pk"] in wanted)
-
-
-@cache
-def _only(query: sa.Select[Any]) -> sa.Select[Any]:
-    return query.where(deployment.c.device_pk.in_(sa.bindparam("devices", expanding=True)))
-
-
-def verifying_of(connection: Connection, device_pks: Sequence[int]) -> dict[int, Deployment]:
-    """The deployments of these devices that are being verified: all that statistics alone may move."""
-    return {each.device_pk: each for each in _of_devices(connection, device_pks, _VERIFYING)}
-
-
-def queued_of(connection: Connection, device_pks: Sequence[int]) -> list[Deployment]:
-    """The deployments that wait for these devices."""
-    return list(_of_devices(connection, device_pks, _QUEUED))
+    return read(found) if found else None
 
 
 def insert(
@@ -184,10 +124,7 @@ def insert(
         "not_after": not_after,
     }
     _check_none_runs(connection, device_pk)
-    number = connection.execute(deployment.insert().values(**values)).inserted_primary_key
-    made = get(connection, int(number[0])) if number else None
-    if made is None:
-        raise NotFound("The deployment was not stored.")
+    made = read(connection.execute(_INSERT, values).mappings().one())
     data = {"state": made.state.value, "sha256": sha256, "override": override}
     of = {"device_pk": device_pk, "deployment_id": made.id}
     events.add(connection, "deployment", at=now, actor=by, data=data, **of)
@@ -197,8 +134,7 @@ def insert(
 
 
 def _attempts(connection: Connection, device_pk: int, sha256: str) -> int:
-    same = (deployment.c.device_pk == device_pk) & (deployment.c.sha256 == sha256)
-    return connection.execute(sa.select(sa.func.count()).where(same)).scalar() or 0
+    return connection.execute(_COUNT, {"device": device_pk, "image": sha256}).scalar() or 0
 
 
 def _check_none_runs(connection: Connection, device_pk: int) -> None:
@@ -246,7 +182,7 @@ def advance(
     row = connection.execute(change, {**seen, **changes}).mappings().first()
     if row is None:
         return None
-    moved = _read(row)
+    moved = read(row)
     data: dict[str, object] = {"event": event.value, "from": before.state.value, "state": state.value}
     data |= {"reason": changes["reason"]} if changes["reason"] and (reason or note) else {}
     data |= {"code": reason.code} if reason else {}
@@ -295,7 +231,7 @@ def overdue(connection: Connection, now: float) -> list[Deployment]:
     query = sa.select(*_COLUMNS).where(
         deployment.c.state.in_(lifecycle.WAITS_FOR_NEWS), deployment.c.deadline < now
     )
-    return [_read(row) for row in connection.execute(query).mappings()]
+    return [read(row) for row in connection.execute(query).mappings()]
 
 
 def next_deadline(connection: Connection) -> float | None:

@@ -7,6 +7,7 @@ sent, or left out, is written here with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -76,19 +77,29 @@ def note(connection: Connection, moved: Deployment) -> None:
     outcome = members.after(moved, wanted)
     if outcome is None:
         return
-    column = membership.c.revert_id if moved.purpose == Purpose.REVERT else membership.c.deployment_id
-    mine = (membership.c.rollout_id == moved.rollout_id) & (membership.c.device_pk == moved.device_pk)
-    if moved.outcome and outcome not in _ALWAYS:
-        # An older attempt that failed, or was taken back, says nothing when another one runs by now.
-        mine &= column == moved.id
+    column = "revert_id" if moved.purpose == Purpose.REVERT else "deployment_id"
+    # An older attempt that failed, or was taken back, says nothing when another one runs by now.
+    is_latest = bool(moved.outcome) and outcome not in _ALWAYS
+    mine = {"of_rollout": moved.rollout_id, "of_device": moved.device_pk}
+    mine |= {"of_deployment": moved.id} if is_latest else {}
     reason = _not_reached(connection, moved) if outcome is MemberState.STRANDED else moved.reason
     values = {
         "outcome": outcome.value,
         "reason": reason,
         "since": moved.state_since,
         "held_since": None,
+        column: moved.id,
     }
-    connection.execute(membership.update().where(mine).values(**values, **{column.name: moved.id}))
+    connection.execute(_note(column, is_latest), {**mine, **values})
+
+
+@cache
+def _note(column: str, is_latest: bool) -> sa.Update:
+    mine = membership.update().where(
+        membership.c.rollout_id == sa.bindparam("of_rollout"),
+        membership.c.device_pk == sa.bindparam("of_device"),
+    )
+    return mine.where(membership.c[column] == sa.bindparam("of_deployment")) if is_latest else mine
 
 
 def _not_reached(connection: Connection, moved: Deployment) -> str:

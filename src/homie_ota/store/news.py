@@ -11,7 +11,7 @@ from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, State,
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, StatsNews, weigh
-from homie_ota.store import aftercare, attempts, deployments, verifying
+from homie_ota.store import aftercare, attempts, concerned, deployments, verifying
 from homie_ota.store import firmware as firmwares
 
 
@@ -42,7 +42,7 @@ def apply(
         if target is not None:
             moved += _apply_to(connection, deployment, target, news[pk], presences.get(pk, UNKNOWN))
     announced = {pk: each[-1] for pk, every in news.items() if (each := _announces(every))}
-    for queued in deployments.queued_of(connection, list(announced)):
+    for queued in concerned.queued_of(connection, list(announced)):
         moved += _settle(connection, queued, announced[queued.device_pk])
     for ended in moved:
         attempts.follow(connection, ended, ended.state_since)
@@ -54,8 +54,8 @@ def _found(connection: Connection, news: Mapping[int, Sequence[News]]) -> dict[i
     """The deployments that the news may move. Half a fleet tells statistics at any time, and hardly one is verified."""
     telling = [pk for pk, every in news.items() if not all(isinstance(each, StatsNews) for each in every)]
     others = list(news.keys() - set(telling))
-    found = deployments.open_to_news(connection, telling)
-    return found | (deployments.verifying_of(connection, others) if others else {})
+    found = concerned.open_to_news(connection, telling)
+    return found | (concerned.verifying_of(connection, others) if others else {})
 
 
 def _apply_to(

@@ -139,8 +139,10 @@ def queue(
 
 
 def _stored_with(connection: Connection, md5: str) -> str:
-    query = sa.select(firmware_table.c.sha256).where(firmware_table.c.md5 == md5)
-    return (connection.execute(query).scalar() or "") if md5 else ""
+    return (connection.execute(_WITH_MD5, {"checksum": md5}).scalar() or "") if md5 else ""
+
+
+_WITH_MD5 = sa.select(firmware_table.c.sha256).where(firmware_table.c.md5 == sa.bindparam("checksum"))
 
 
 def choose(connection: Connection, device_pk: int, found: Sequence[Firmware]) -> Firmware:

@@ -40,8 +40,11 @@ _OF_DEVICE = sa.case(
 
 def join(connection: Connection, number: int) -> None:
     """Give a deployment that was just queued its place."""
-    mine = sa.select(_OF_DEVICE).where(device.c.pk == deployment.c.device_pk).scalar_subquery()
-    connection.execute(deployment.update().where(deployment.c.id == number).values(turn=mine))
+    connection.execute(_JOIN, {"number": number})
+
+
+_MINE = sa.select(_OF_DEVICE).where(device.c.pk == deployment.c.device_pk).scalar_subquery()
+_JOIN = deployment.update().where(deployment.c.id == sa.bindparam("number")).values(turn=_MINE)
 
 
 def woke(connection: Connection, device_pks: Collection[int]) -> None:
@@ -72,6 +75,5 @@ def repair(connection: Connection) -> int:
         .where(device.c.pk == deployment.c.device_pk)
         .scalar_subquery()
     )
-    mine = sa.select(_OF_DEVICE).where(device.c.pk == deployment.c.device_pk).scalar_subquery()
     wrong = QUEUED & (deployment.c.turn.is_not(None) != is_awake)
-    return int(connection.execute(deployment.update().where(wrong).values(turn=mine)).rowcount)
+    return int(connection.execute(deployment.update().where(wrong).values(turn=_MINE)).rowcount)
