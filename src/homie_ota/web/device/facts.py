@@ -167,9 +167,19 @@ _SHOWN = frozenset(
 
 
 def _rest(row: Row, at: float | None) -> Iterator[Known]:
+    labels = {
+        "implementation/version": _("version of the implementation"),
+        "interval": _("seconds between statistics"),
+        "ota/running": _("partition that runs"),
+        "ota/boot": _("partition that starts next"),
+        "ota/retained": _("kept for it on the broker"),
+        "reset/reason": _("why it last restarted"),
+        "wifi/last_disconnect_reason": _("why it last left the Wi-Fi"),
+        "mqtt/last_disconnect_reason": _("why it last left the broker"),
+    }
     for name, value in sorted((row["facts"] or {}).items()):
         if name not in _SHOWN:
-            yield Known(name, value, _("announced over MQTT"), at)
+            yield Known(labels.get(name, name), value, _("announced over MQTT"), at)
 
 
 def _past(row: Row) -> Iterator[Known]:
