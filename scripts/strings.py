@@ -26,7 +26,7 @@ OPTIONS = {
         "silent": "false",
     }
 }
-KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def texts() -> bytes:

@@ -48,6 +48,7 @@ NOT_PAGES = frozenset(
         "/live/{name}/{key:path}",
         "/blurb",
         "/healthz",
+        "/metrics",
         "/static/{path:path}",
     }
 )

@@ -19,6 +19,7 @@ from homie_ota.store.rhythm import Outlook
 from homie_ota.web import actions
 from homie_ota.web.render import page
 from homie_ota.web.shell import shell_of
+from homie_ota.web.texts import _
 
 
 async def ask_update(request: Request) -> Response:
@@ -48,6 +49,11 @@ async def ask_update(request: Request) -> Response:
 def lasts(ahead: Outlook, size: int) -> str:
     """How long the transfer will take, and from where that is known."""
     if ahead.rate:
-        known = "as other devices did" if ahead.by_others else "as before"
-        return f"{story.span(size / ahead.rate)}, {known}"
-    return f"{story.span(size / USUAL_RATE)} to {story.span(size / SLOW_RATE)}; none was sent yet"
+        span = story.span(size / ahead.rate)
+        return (
+            _("%(span)s, as other devices did", span=span)
+            if ahead.by_others
+            else _("%(span)s, as before", span=span)
+        )
+    least, most = story.span(size / USUAL_RATE), story.span(size / SLOW_RATE)
+    return _("%(least)s to %(most)s; none was sent yet", least=least, most=most)

@@ -8,17 +8,17 @@ from __future__ import annotations
 from homie_ota.rollout import spelling
 from homie_ota.rollout.plan import Gate, OnHarm, Order, Plan
 from homie_ota.web import words
-from homie_ota.web.texts import _
+from homie_ota.web.texts import N_, _
 
 ON_HARM = {
-    OnHarm.PAUSE: "pause: nothing new starts, a person decides",
-    OnHarm.DRAIN: "drain: what was sent ends, and with it the rollout",
-    OnHarm.REVERT: "revert: who was updated goes back to the old image",
+    OnHarm.PAUSE: N_("pause: nothing new starts, a person decides"),
+    OnHarm.DRAIN: N_("drain: what was sent ends, and with it the rollout"),
+    OnHarm.REVERT: N_("revert: who was updated goes back to the old image"),
 }
 ORDERS = {
-    Order.STRONG_FIRST: "strong signal first",
-    Order.NAME: "by name",
-    Order.AS_FOUND: "as found",
+    Order.STRONG_FIRST: N_("strong signal first"),
+    Order.NAME: N_("by name"),
+    Order.AS_FOUND: N_("as found"),
 }
 
 
@@ -34,17 +34,27 @@ def plan_words(plan: Plan) -> list[tuple[str, str]]:
         (_("windows"), "; ".join(spelling.window_text(each) for each in plan.windows)),
         (_("only while"), "; ".join(plan.guards)),
         (_("last"), plan.last),
-        (_("order"), ORDERS[plan.order]),
-        (_("on harm"), ON_HARM[plan.on_harm]),
+        (_("order"), _(ORDERS[plan.order])),
+        (_("on harm"), _(ON_HARM[plan.on_harm])),
         (_("attempts"), str(plan.attempts)),
         (
             _("waited for"),
-            f"{words.duration(plan.absent_after)}; late joiners {words.duration(plan.late_for)}",
+            _(
+                "%(wait)s; late joiners %(late)s",
+                wait=words.duration(plan.absent_after),
+                late=words.duration(plan.late_for),
+            ),
         ),
     ]
     return [(label, value) for label, value in told if value]
 
 
 def _gate(at: int, gate: Gate) -> str:
-    soak = words.duration(gate.soak) if gate.soak else "no"
-    return f"{at + 1}: verified ≥ {gate.verified * 100:g} %, harm ≤ {gate.harmful}, tried ≥ {gate.minimum}, {soak} soak"
+    return _(
+        "%(wave)s: verified ≥ %(share)s %%, harm ≤ %(harm)s, tried ≥ %(least)s, %(soak)s soak",
+        wave=at + 1,
+        share=f"{gate.verified * 100:g}",
+        harm=gate.harmful,
+        least=gate.minimum,
+        soak=words.duration(gate.soak) if gate.soak else _("no"),
+    )

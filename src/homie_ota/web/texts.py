@@ -33,6 +33,11 @@ def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     return plain_number(one, many, num) % {"num": num, **values}
 
 
+def N_(text: str, /) -> str:  # noqa: N802 - what gettext calls it everywhere
+    """Marks a text of a table, which is put into words where it is shown: `_(WORDS[state])`."""
+    return text
+
+
 def plain(text: str) -> str:
     """The same, not filled in; for templates, which fill in and escape by themselves."""
     return _spoken.get(_ENGLISH).gettext(text)
