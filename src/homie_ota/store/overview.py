@@ -50,13 +50,13 @@ def _leftovers() -> Pks:
     return sa.select(leftover.c.device_pk).join(device, device.c.pk == leftover.c.device_pk)
 
 
-def _failed(*, harmful: bool) -> Pks:
-    """Whose newest deployment failed, and stays so."""
-    harm = deployment.c.harmful.is_(True) if harmful else deployment.c.harmful.is_not(True)
+_HARMED = deployment.c.harmful.is_(True)
+
+
+def _failures() -> sa.Select[Any]:
+    """The newest deployments of devices that failed, and stay so."""
     failed = deployment.c.state == DeploymentState.FAILED.value
-    return sa.select(deployment.c.device_pk).where(
-        failed, deployment.c.followed.not_in(_GOES_ON), harm, ~_newer()
-    )
+    return sa.select(deployment.c.device_pk).where(failed, deployment.c.followed.not_in(_GOES_ON), ~_newer())
 
 
 def _newer() -> sa.Exists:
@@ -95,9 +95,9 @@ def _in_state(*states: State) -> Pks:
 
 WHO: Mapping[Need, Pks] = {
     Need.LEFTOVER: _leftovers(),
-    Need.HARMED: _failed(harmful=True),
+    Need.HARMED: _failures().where(_HARMED),
     Need.QUARANTINED: _quarantined(),
-    Need.FAILED: _failed(harmful=False),
+    Need.FAILED: _failures().where(deployment.c.harmful.is_not(True)),
     Need.ALARM: _alarmed(),
     Need.ALERT: _in_state(State.ALERT),
     Need.UNKNOWN: _in_state(State.UNKNOWN),
@@ -109,7 +109,16 @@ def _ranked(who: Pks, number: int) -> sa.Select[Any]:
     return sa.select(found.columns[0].label("pk"), sa.literal_column(str(number), sa.Integer).label("rank"))
 
 
-NEEDS = sa.union_all(*(_ranked(who, rank(need)) for need, who in WHO.items())).subquery("needs")
+_BOTH = (Need.HARMED, Need.FAILED)
+# The two in one look: most failed deployments have a later one, and to find that out is what it costs.
+_RANKED_FAILURES = _failures().with_only_columns(
+    deployment.c.device_pk.label("pk"),
+    sa.case((_HARMED, rank(Need.HARMED)), else_=rank(Need.FAILED)).label("rank"),
+)
+
+NEEDS = sa.union_all(
+    _RANKED_FAILURES, *(_ranked(who, rank(need)) for need, who in WHO.items() if need not in _BOTH)
+).subquery("needs")
 """Every need with its device and its rank; a device has a row for each of its needs."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -16,8 +16,9 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.errors import WrongUse
 from homie_ota.model import ACTIVE, State
+from homie_ota.model.standing import Need
 from homie_ota.query import parse
-from homie_ota.rollout.needs import RANK_REST
+from homie_ota.rollout.needs import RANK_REST, need_of
 from homie_ota.store import overview
 from homie_ota.store.conditions import Asked, condition
 from homie_ota.store.matching import Condition
@@ -87,9 +88,9 @@ def find(
     is_all = cursor is None and len(keys) <= limit
     total = len(keys) if is_all else _count(connection, where)
     following = _closed(sort, keys[limit - 1]) if len(keys) > limit else None
-    return Page(
-        complete(connection, _rows(connection, [key[-1] for key in keys[:limit]], whole)), total, following
-    )
+    rows = _rows(connection, [key[-1] for key in keys[:limit]], whole)
+    needs = {key[-1]: need_of(key[0]) for key in keys} if sort == BY_NEED else None
+    return Page(complete(connection, rows, needs), total, following)
 
 
 def _count(connection: Connection, where: Condition) -> int:
@@ -159,15 +160,19 @@ def _where(connection: Connection, text: str, state: str | None, now: float) -> 
     return sa.and_(where, device.c.state == state)
 
 
-def complete(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def complete(
+    connection: Connection, rows: Sequence[dict[str, Any]], needs: Mapping[int, Need | None] | None = None
+) -> list[dict[str, Any]]:
     """Rows of `device` with what is kept elsewhere: `sha256` of the image each runs ("" where it is not stored),
     `target` (`{sha256, name, version}` or None), `deployment` (`{id, state, bytes_done, bytes_total}` while one is
-    active, else None), `tags`, and `needs` (what a person is needed for, None: nothing).
+    active, else None), `tags`, and `needs` (what a person is needed for, None: nothing; given where it is known
+    already).
     """
     pks = [row["pk"] for row in rows]
     running = _running(connection, {row["md5"] for row in rows if row["md5"]})
     targets, active, tags = _targets(connection, pks), _active(connection, pks), _tags(connection, pks)
-    needs = overview.needs(connection, pks)
+    if needs is None:
+        needs = overview.needs(connection, pks)
     return [
         {
             **row,
