@@ -13,6 +13,7 @@ from homie_ota.rollout.course import Move
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import Gate, MemberState, Plan, WaveRule
 from homie_ota.rollout.reasons import Reason
+from homie_ota.rollout.windows import LocalTime
 from homie_ota.store import (
     acting,
     cards,
@@ -20,6 +21,7 @@ from homie_ota.store import (
     deployments,
     filling,
     firmware,
+    holds,
     memberships,
     previews,
     progress,
@@ -29,7 +31,7 @@ from homie_ota.store import (
 from homie_ota.store.cards import Line
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
-from homie_ota.store.tables import deployment
+from homie_ota.store.tables import deployment, device
 from store.lamps import BEFORE, WANTED, add_device, opened
 
 D, M = DeploymentState, MemberState
@@ -185,3 +187,21 @@ def test_what_was_sent_is_counted_without_the_ways_back(conn: Connection) -> Non
     back = deployment.update().where(deployment.c.device_pk == 2)
     conn.execute(back.values(purpose="revert", sha256=BEFORE))
     assert stories.sent(conn, of).images == 5
+
+
+# --- Why each waits -------------------------------------------------------------------------------------------------
+
+
+def test_every_member_of_a_page_says_why_it_waits(conn: Connection) -> None:
+    of = started(conn)
+    for pk in (3, 4):
+        add_device(conn, pk, state="sleeping")
+    conn.execute(device.update().where(device.c.pk == 5).values(pinned_until=1e9, pin_reason="exhibition"))
+    conn.execute(deployment.update().where(deployment.c.device_pk == 6).values(not_before=1e9))
+    page, _ = memberships.page(conn, of.id, wave=1)
+    told = {each.device_pk: each.reason for each in holds.told(conn, page, LocalTime(0, 0), 50.0, most=1)}
+    asleep = "The device is sleeping. It gets the image as soon as it is ready."
+    assert told == {
+        2: "", 3: asleep, 4: asleep, 5: "It is pinned: exhibition.",
+        6: "It waits a while before the next attempt.", 7: "", 8: "",
+    }  # fmt: skip

@@ -86,19 +86,24 @@ def of(connection: Connection, waiting: Deployment, local: LocalTime, now: float
 
 
 MOST_TOLD = 20
-"""Members of a list that are asked for what holds them back: one that sleeps takes a millisecond or two."""
+"""Members of a list that are asked when they will wake: it takes a millisecond or two each."""
 
 
 def told(
     connection: Connection, found: Sequence[Member], local: LocalTime, now: float, most: int = MOST_TOLD
 ) -> list[Member]:
-    """Members of a rollout, those that are queued with what holds them back as their reason; the first `most`."""
+    """Members of a rollout, those that are queued with what holds them back as their reason.
+
+    When they will wake, and for how long, is said of the first `most` that are away.
+    """
     asked = [each.deployment_id for each in found if each.outcome is MemberState.QUEUED and not each.reason]
-    rows = _queued(connection, [number for number in asked if number is not None][:most])
+    rows = _queued(connection, [number for number in asked if number is not None])
+    away = [row["pk"] for row, _ in rows.values() if row["state"] not in AWAKE]
+    briefly = frozenset(away[most:])
     suspects, scenes = _suspects(connection, rows, now), Scenes(connection, local, now)
     reasons: dict[int | None, str] = {}
     for number, (row, queued) in rows.items():
-        rules = _RULES if row["pk"] in suspects else _CHEAP
+        rules = _RULES if row["pk"] in suspects else _BRIEF if row["pk"] in briefly else _CHEAP
         first = next(_each(connection, row, queued, rules, scenes), None)
         reasons[number] = first.text if first is not None else ""
     return [each._replace(reason=each.reason or reasons.get(each.deployment_id, "")) for each in found]
@@ -217,14 +222,22 @@ def _away(connection: Connection, row: Row, queued: Row, now: float) -> Hold | N
     if row["state"] in AWAKE:
         return None
     ahead = rhythm.outlook(connection, row["pk"], queued["bytes_total"], now)
-    state = State(row["state"])
-    text = f"The device is {state}. It gets the image as soon as it is ready."
+    text = _gone(row)
     if ahead.fit is not None and not ahead.fit.fits:
         has, needs = spell(ahead.fit.has), spell(ahead.fit.needs)
         text += f" It is awake for {has} and the image needs about {needs}: it will not fit."
     return Hold("asleep", text, ahead.chance.at if ahead.chance else None)
 
 
+def _away_briefly(_connection: Connection, row: Row, _queued: Row, _now: float) -> Hold | None:
+    return None if row["state"] in AWAKE else Hold("asleep", _gone(row))
+
+
+def _gone(row: Row) -> str:
+    return f"The device is {State(row['state'])}. It gets the image as soon as it is ready."
+
+
 Rule = Callable[[Connection, Row, Row, float], Hold | None]
 _RULES: tuple[Rule, ...] = (_leftover, _busy, _pinned, _fresh, _not_before, _away)
 _CHEAP = tuple(each for each in _RULES if each not in (_leftover, _busy))
+_BRIEF = (*_CHEAP[:-1], _away_briefly)

@@ -31,8 +31,8 @@ from homie_ota.web.rollout_words import plan_words
 from homie_ota.web.shell import shell_of
 
 A_PAGE = card.A_ROW
-TOLD = 10
-"""Members of a page that are asked for what holds them back."""
+TOLD = 5
+"""Members of a page that are asked when they will wake."""
 HAPPENED = 50
 CONCERNS = frozenset({"rollout", "deployment", "order", "firmware"})
 BLOCKS = ("status", "stop", "choices", "harm", "legend", "members", "happened")
