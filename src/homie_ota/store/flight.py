@@ -44,20 +44,7 @@ class Flight:
 
 def now_flying(connection: Connection) -> Flight:
     """What is on the air now."""
-    on_air = deployment.c.state.in_(sorted(ON_AIR))
-    query = (
-        sa.select(
-            deployment.c.rollout_id,
-            deployment.c.wave,
-            sa.func.sum(sa.case((on_air, 1), else_=0)),
-            sa.func.sum(sa.case((on_air, deployment.c.bytes_total), else_=0)),
-            sa.func.count(),
-            sa.func.max(sa.case((on_air & deployment.c.alone, 1), else_=0)),
-        )
-        .where(deployment.c.state.in_(sorted(UNDECIDED)))
-        .group_by(deployment.c.rollout_id, deployment.c.wave)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_FLYING).all()
     waves = {
         (rollout, wave): InFlight(int(flying), int(size), late)
         for rollout, wave, flying, size, late, _ in rows
@@ -66,6 +53,21 @@ def now_flying(connection: Connection) -> Flight:
         sum(each.transfers for each in waves.values()), sum(each.bytes for each in waves.values())
     )
     return Flight(total, waves, any(alone for *_, alone in rows))
+
+
+_ON_AIR = deployment.c.state.in_(sorted(ON_AIR))
+_FLYING = (
+    sa.select(
+        deployment.c.rollout_id,
+        deployment.c.wave,
+        sa.func.sum(sa.case((_ON_AIR, 1), else_=0)),
+        sa.func.sum(sa.case((_ON_AIR, deployment.c.bytes_total), else_=0)),
+        sa.func.count(),
+        sa.func.max(sa.case((_ON_AIR & deployment.c.alone, 1), else_=0)),
+    )
+    .where(deployment.c.state.in_(sorted(UNDECIDED)))
+    .group_by(deployment.c.rollout_id, deployment.c.wave)
+)
 
 
 def last_start(

@@ -82,10 +82,14 @@ def look(connection: Connection, rollout: Rollout, flying: Flight, now: float) -
 
 
 def _has_sleepers(connection: Connection, rollout_id: int) -> bool:
-    away = sa.select(deployment.c.id).where(
-        QUEUED, deployment.c.rollout_id == rollout_id, deployment.c.turn.is_(None)
-    )
-    return connection.execute(away.limit(1)).first() is not None
+    return connection.execute(_SLEEPER, {"rollout": rollout_id}).first() is not None
+
+
+_SLEEPER = (
+    sa.select(deployment.c.id)
+    .where(QUEUED, deployment.c.rollout_id == sa.bindparam("rollout"), deployment.c.turn.is_(None))
+    .limit(1)
+)
 
 
 def _lane_proven(connection: Connection, rollout: Rollout) -> bool:

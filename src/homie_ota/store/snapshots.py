@@ -72,8 +72,10 @@ def at_offer(connection: Connection, device_pk: int) -> tuple[Before, str]:
 
 
 def _row(connection: Connection, device_pk: int) -> dict[str, Any]:
-    columns = [device.c[name] for name in _ASKED]
-    return dict(connection.execute(sa.select(*columns).where(device.c.pk == device_pk)).mappings().one())
+    return dict(connection.execute(_ROW, {"device": device_pk}).mappings().one())
+
+
+_ROW = sa.select(*(device.c[name] for name in _ASKED)).where(device.c.pk == sa.bindparam("device"))
 
 
 def _stored_as(connection: Connection, md5: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota import health
@@ -21,7 +22,6 @@ from homie_ota.rollout.soak import Found, Soak, Terms
 from homie_ota.rollout.verification import Compared, Neighbours
 from homie_ota.store import deployments, pace, snapshots
 from homie_ota.store import firmware as firmwares
-from homie_ota.store.database import changed_one
 from homie_ota.store.tables import deployment
 
 SETTINGS: dict[str, Any] = {"terms": Terms(), "thresholds": Thresholds()}
@@ -126,10 +126,15 @@ def _save(connection: Connection, of: Deployment, soak: Soak, terms: Terms) -> D
 
 
 def _write(connection: Connection, of: Deployment, values: dict[str, object]) -> Deployment | None:
-    still = (deployment.c.id == of.id) & (deployment.c.state == DeploymentState.VERIFYING.value)
-    if not changed_one(connection.execute(deployment.update().where(still).values(**values))):
-        return None
-    return deployments.get(connection, of.id)
+    row = connection.execute(_STILL, {"number": of.id, **values}).mappings().first()
+    return None if row is None else deployments.read(row)
+
+
+_STILL = (
+    deployment.update()
+    .where(deployment.c.id == sa.bindparam("number"), deployment.c.state == DeploymentState.VERIFYING.value)
+    .returning(*deployments.ALL.selected_columns)
+)
 
 
 def _number(value: object) -> float:

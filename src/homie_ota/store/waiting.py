@@ -78,17 +78,17 @@ def next_ready(connection: Connection, look: Look) -> Next:
 
 
 def _second_step(connection: Connection) -> int | None:
-    two_step = (device.c.way == Way.TWO_STEP.value) & (
-        deployment.c.state == DeploymentState.TRANSFERRING.value
-    )
-    query = (
-        sa.select(deployment.c.id)
-        .join(device, device.c.pk == deployment.c.device_pk)
-        .where(two_step, deployment.c.image_at.is_(None))
-        .order_by(deployment.c.id)
-        .limit(1)
-    )
-    return connection.execute(query).scalar()
+    return connection.execute(_TWO_STEP).scalar()
+
+
+_TWO_STEP = (
+    sa.select(deployment.c.id)
+    .join(device, device.c.pk == deployment.c.device_pk)
+    .where(device.c.way == Way.TWO_STEP.value, deployment.c.state == DeploymentState.TRANSFERRING.value)
+    .where(deployment.c.image_at.is_(None))
+    .order_by(deployment.c.id)
+    .limit(1)
+)
 
 
 def _first(connection: Connection, look: Look, flying: Flight) -> Next:
@@ -208,11 +208,15 @@ def _with_firmware(connection: Connection, number: int) -> Ready | None:
     if found is None:
         return None
     firmware = firmwares.get(connection, found.sha256)
-    columns = (device.c.base, device.c.device_id, device.c.way, device.c.fw_name, device.c.fw_version)
-    row = connection.execute(sa.select(*columns).where(device.c.pk == found.device_pk)).one()
+    row = connection.execute(_DEVICE, {"device": found.device_pk}).one()
     if firmware is None:
         return None
     return Ready(found, firmware, Address(row.base, row.device_id), Way(row.way), row.fw_name, row.fw_version)
+
+
+_DEVICE = sa.select(
+    device.c.base, device.c.device_id, device.c.way, device.c.fw_name, device.c.fw_version
+).where(device.c.pk == sa.bindparam("device"))
 
 
 def lapsed(connection: Connection, now: float, *, limit: int = 200) -> list[Deployment]:
