@@ -161,7 +161,7 @@ async def test_of_many_devices_the_fleet_comes_behind_the_page_of_an_image(
     page = tab if scripts else bare_tab
     await page.goto(f"{site.url}/firmware/{image.filename}")
     if not scripts:
-        await page.click("text=Whom it fits and why not the others")
+        await page.click("text=Whom it fits and why not the others, and who runs it")
     await expect(page.locator("#fleet")).to_contain_text("Fits 1 of 2 devices")
     assert page.url.endswith("fleet") is not scripts
 

@@ -132,7 +132,7 @@ def test_who_runs_an_image_and_who_may_have_to_go_back_to_it_is_listed(world: Wo
     text = page(world, f"/firmware/{old.filename}")
     assert "In use by 0 devices" in text
     assert "<dt>may have to go back to it</dt>" in text
-    assert "Not now: hall may need it to go back." in text
+    assert "Not now: 1 device may have to go back to it." in text
     assert 'value="delete"' not in text
     refused = send(world, f"/firmware/{old.filename}", action="delete")
     assert refused.status_code == 409

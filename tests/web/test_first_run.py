@@ -141,6 +141,14 @@ def test_which_broker_it_listens_to_is_said() -> None:
     assert 'base_topics = ["a/", "b/"]' in first_run.other_broker(replace(OWN, bases=("a/", "b/")))
 
 
+@pytest.mark.parametrize(
+    ("host", "shut_in"), [("127.0.0.1", True), ("::1", True), ("10.0.0.5", False), ("", False)]
+)
+def test_a_broker_that_no_device_reaches_is_told_to_be_one(host: str, shut_in: bool) -> None:
+    step = first_run.steps(replace(OWN, host=host))[1]
+    assert ("--embedded-broker 0.0.0.0:1883" in step.text) is shut_in
+
+
 # --- On pages
 
 

@@ -93,6 +93,18 @@ def test_what_is_usual_is_no_reason_to_worry(known: Known) -> None:
     assert {line.verdict for line in health_lines.lines(known)} == {Verdict.GOOD}
 
 
+@pytest.mark.parametrize(
+    ("holder", "said"),
+    [
+        ("a1b2c3:77:123:x", "this server (process 77)"),
+        ("a1b2c3:78:123:x", "another server (process 78, machine a1b2c3)"),
+    ],
+)
+def test_who_moves_updates_is_said_in_words(holder: str, said: str) -> None:
+    found = health_lines.lines(WELL._replace(vitals=VITALS._replace(leader=holder), process=77))
+    assert said in next(line.said for line in found if line.topic == "engine")
+
+
 # --- From rows, and on the page
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.rollout.proof import AnnounceNews, News
 from homie_ota.store import events
-from homie_ota.store.tables import device, event
+from homie_ota.store.tables import device, event, firmware
 
 KIND = "firmware"
 KEPT = 16
@@ -44,10 +44,17 @@ def note(connection: Connection, heard: Mapping[int, Sequence[News]]) -> list[in
         if not before or not after or before == after or bool(md5) != bool(news.md5):
             continue  # a first announce, or one that is not complete yet
         data = {"from": before, "key": after, "name": news.name, "version": news.version}
+        data |= _image(connection, news.md5)
         events.add(connection, KIND, at=news.at, device_pk=pk, actor="device", data=data)
         _prune(connection, pk)
         changed.append(pk)
     return changed
+
+
+def _image(connection: Connection, md5: str) -> dict[str, str]:
+    """The stored image that runs now, so that the log can be read by it."""
+    found = connection.execute(sa.select(firmware.c.sha256).where(firmware.c.md5 == md5).limit(1)).scalar()
+    return {"sha256": found} if md5 and found else {}
 
 
 def _latest(news: Sequence[News]) -> AnnounceNews | None:

@@ -1,4 +1,4 @@
-"""What an image means for the fleet: whom it fits and why not the others, who needs it, whether it may go.
+"""What an image means for the fleet: whom it fits and why not the others, who needs it, and whether it may go.
 
 Rule: counts are of all devices and exact. Of few devices all this is on the page of the image; of many it comes behind
 it, for looking at ten thousand takes longer than a page should.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from homie_ota.model import Address, Firmware
@@ -57,8 +57,25 @@ def read(conn: Connection, image: Firmware, *, now: float) -> dict[str, Any]:
         "why_not": [_group(conn, said, pks) for said, pks in _refusals(found, image)],
         "used": len(_by_use(needs)),
         "uses": [_group(conn, said, pks) for said, pks in _uses(needs)],
-        "kept_for": needed.sentence(needs),
     }
+
+
+def kept_for(conn: Connection, sha256: str, ways_back: Mapping[str, int]) -> str:
+    """Why an image may not be deleted now, in numbers, for names take longer; empty where it may."""
+    used, back = needed.in_use_by(conn, sha256), ways_back.get(sha256, 0)
+    rollouts = [each.who for each in needed.find(conn, [sha256], [Why.ROLLOUT])]
+    told = []
+    if used:
+        told.append(ngettext("%(num)s device uses it", "%(num)s devices use it", used))
+    elif back:
+        told.append(
+            ngettext(
+                "%(num)s device may have to go back to it", "%(num)s devices may have to go back to it", back
+            )
+        )
+    if rollouts:
+        told.append(_("%(who)s brings it to devices", who=", ".join(rollouts[:3])))
+    return "; ".join(told)
 
 
 def group(conn: Connection, image: Firmware, key: str, start: int, *, now: float) -> dict[str, Any] | None:

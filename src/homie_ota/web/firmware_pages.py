@@ -120,6 +120,7 @@ def _image(conn: Connection, asked: Asked) -> dict[str, Any]:
         "build": firmware_views.build_facts(seen),
         "devices": fleet,
         "fleet": firmware_fleet.read(conn, found, now=asked.now) if fleet <= firmware_fleet.AT_ONCE else None,
+        "kept_for": firmware_fleet.kept_for(conn, found.sha256, asked.shell.ways_back.counts(conn)),
         "running": running,
         "running_this": running_this,
         "others": firmware_views.others(conn, found),
@@ -130,7 +131,7 @@ def _image(conn: Connection, asked: Asked) -> dict[str, Any]:
     }
 
 
-IMAGE = LivePage("image", "image.html", _image, ("now_running", "fleet"), concerns)
+IMAGE = LivePage("image", "image.html", _image, ("now_running", "fleet", "delete"), concerns)
 
 
 async def image(request: Request) -> Response:

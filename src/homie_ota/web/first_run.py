@@ -84,7 +84,20 @@ def _broker_text(facts: Facts) -> str:
     )
 
 
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def is_shut_in(facts: Facts) -> bool:
+    """Whether the broker is one that only this machine reaches, as that of the demo is."""
+    return facts.host.startswith(LOOPBACK)
+
+
 def _device_text(facts: Facts) -> str:
+    if is_shut_in(facts):
+        return (
+            f"The broker at {facts.host}:{facts.port} is for this machine alone: no device reaches it. For devices "
+            "start homie-ota serve, with --embedded-broker 0.0.0.0:1883, or with a broker of your network (--mqtt)."
+        )
     below = " and ".join(facts.bases)
     where = f"{facts.host}:{facts.port}" if facts.host else "that broker"
     return (

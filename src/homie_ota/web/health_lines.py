@@ -34,7 +34,7 @@ class Disk(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the lines are made of; `version_day` is when this version was made, as Unix time."""
+    """What the lines are made of; `version_day` is when this version was made, `process` our own number."""
 
     now: float
     broker: BrokerStatus
@@ -43,6 +43,7 @@ class Known(NamedTuple):
     disks: tuple[Disk, ...]
     largest: int
     version_day: float
+    process: int = 0
 
 
 class Line(NamedTuple):
@@ -152,14 +153,26 @@ def _queue(known: Known) -> Line:
 
 
 def _engine(known: Known) -> Line:
-    if known.vitals.leader:
-        return Line(
-            _("engine"), GOOD, _("Updates are moved by %(who)s.", who=words.clean(known.vitals.leader, 80))
-        )
+    leader = known.vitals.leader
+    if leader:
+        return Line(_("engine"), GOOD, _("Updates are moved by %(who)s.", who=_who(leader, known.process)))
     advice = _(
         "A server takes this over within seconds. If none does, one has to run with the role dispatch (or all roles)."
     )
     return Line(_("engine"), MIND, _("Nobody moves updates just now."), advice)
+
+
+def _who(holder: str, process: int) -> str:
+    """The holder of the lease in words: a machine's word, a process, the moment of its start, and a word of its own."""
+    machine, _colon, rest = holder.partition(":")
+    number = rest.partition(":")[0]
+    if number == str(process):
+        return _("this server (process %(n)s)", n=process)
+    return _(
+        "another server (process %(n)s, machine %(machine)s)",
+        n=number or "?",
+        machine=words.clean(machine, 12),
+    )
 
 
 def _database(known: Known) -> Line:

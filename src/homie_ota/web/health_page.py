@@ -6,6 +6,7 @@ Rule: here the facts are gathered; what they mean is in `health_lines`.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import shutil
 from functools import lru_cache
@@ -40,6 +41,7 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
             disks=_disks(shell),
             largest=shell.settings.ota.max_upload,
             version_day=VERSION_DAY,
+            process=os.getpid(),
         )
     )
     worst = max(found, key=lambda line: list(Verdict).index(line.verdict)).verdict
