@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from homie_ota import __version__, client
 from homie_ota.cli import main, show
@@ -697,12 +698,28 @@ def test_a_data_directory_that_cannot_be_made_is_a_sentence(
     assert capsys.readouterr().err == f"homie-ota: {data / 'file' / 'below'}: Not a directory.\n"
 
 
-def test_a_database_without_our_tables_is_a_sentence(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("content", "status", "word"),
+    [(b"", 4, "no tables of ours"), (b"no database " * 999, 1, "cannot be used")],
+)
+def test_a_database_without_our_tables_is_a_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str], content: bytes, status: int, word: str
+) -> None:
     for path in data.iterdir():
         path.unlink()
-    (data / "homie-ota.sqlite3").touch()
-    assert main(["user", "reset", "admin"]) == 1
-    assert capsys.readouterr().err.startswith("homie-ota: The database refused")
+    (data / "homie-ota.sqlite3").write_bytes(content)
+    for command in (["user", "reset", "admin"], ["user", "list"], ["audit", "verify"], ["token", "list"]):
+        assert main(command) == status
+        assert word in capsys.readouterr().err
+    assert not content or (data / "homie-ota.sqlite3").read_bytes() == content
+
+
+def test_a_database_of_another_version_is_left_alone(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    database = Database(str(data / "homie-ota.sqlite3"))
+    database.write_now(lambda c: c.execute(sa.text("UPDATE alembic_version SET version_num = '0003'")))
+    database.close()
+    assert main(["user", "add", "eve"]) == 4
+    assert "schema 0003" in capsys.readouterr().err
 
 
 def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certificates import Authority
 from homie_ota.config import Settings
 from homie_ota.errors import WrongUse
-from homie_ota.service.certificate import Certificate
+from homie_ota.service.certificate import Certificate, ends_at
 
 
 @pytest.fixture
@@ -116,3 +121,32 @@ def test_one_file_without_the_other_is_refused_by_the_settings() -> None:
 
 def test_old_versions_of_tls_are_not_spoken(files: tuple[Path, Path]) -> None:
     assert Certificate(*map(str, files)).context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        datetime(2027, 3, 1, 12, tzinfo=UTC),
+        datetime(2049, 12, 31, tzinfo=UTC),
+        datetime(2051, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_the_end_of_a_certificate_is_read_and_warned_of_before_it_comes(
+    tmp_path: Path, ends: datetime
+) -> None:
+    made = trustme.CA().issue_cert("localhost", not_after=ends)
+    files = (tmp_path / "x.crt", tmp_path / "x.key")
+    files[0].write_bytes(b"# from the authority\n" + b"".join(each.bytes() for each in made.cert_chain_pems))
+    files[1].write_bytes(made.private_key_pem.bytes())
+    certificate = Certificate(*map(str, files))
+    assert certificate.ends_at == ends.timestamp()
+    assert certificate.warning(ends.timestamp() - 15 * 86400) == ""
+    assert "ends on" in certificate.warning(ends.timestamp() - 13 * 86400)
+    assert "ended on" in certificate.warning(ends.timestamp() + 1)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_stands_in_a_file_its_end_is_a_time_or_unknown(data: bytes) -> None:
+    assert ends_at(data) is None
+    wrapped = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
+    assert ends_at(wrapped) is None or data

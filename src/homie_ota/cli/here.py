@@ -35,6 +35,11 @@ class Here:
                 "or ask the server itself: --server URL."
             )
         self._database = Database(url)
+        try:
+            self._database.require_current()
+        except BaseException:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         """Let go of the database."""
@@ -101,7 +106,6 @@ class Here:
 
     def audit(self) -> tuple[Head, list[Json]]:
         """The end of the audit log as it is remembered, and all rows, oldest first."""
-        self._database.write_now(audit.head)  # a database that is none of ours is a sentence
         return self._database.read_now(lambda c: (audit.head(c), list(audit.everything(c))))
 
     def _one(self, name: str) -> Json:

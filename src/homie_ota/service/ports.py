@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -58,11 +59,12 @@ class Ports:
     @property
     def notes(self) -> list[str]:
         """Sentences to be said at start."""
+        said = [self.certificate.warning(time.time())] if self.certificate else []
         if self.certificate and self._devices is None and self.public_url.startswith("https:"):
-            return [
+            said.append(
                 "Few devices speak https: set device_port in [http] for a plain port where only devices get answers."
-            ]
-        return []
+            )
+        return [each for each in said if each]
 
     async def open(self, pages: Application, devices: Application) -> list[asyncio.Task[Any]]:
         """Answer there; the tasks, named `web`, that do so until `close` is called."""

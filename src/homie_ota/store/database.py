@@ -97,8 +97,15 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this version; raises HomieOtaError when it cannot be used or is newer than we are."""
+        self._prepare(migrations.upgrade)
+
+    def require_current(self) -> None:
+        """Raise where the schema is not this version's, and change nothing; HomieOtaError when it cannot be used."""
+        self._prepare(migrations.require)
+
+    def _prepare(self, work: Callable[[Engine], None]) -> None:
         try:
-            migrations.upgrade(self._durable)
+            work(self._durable)
         except DatabaseError as error:
             where = self._durable.url.render_as_string().removeprefix("sqlite:///")  # without the password
             why = " ".join(str(error.orig).split()).rstrip(".?")

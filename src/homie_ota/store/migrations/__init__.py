@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from homie_ota.errors import HomieOtaError
+from homie_ota.errors import Conflict, HomieOtaError
 from homie_ota.store.tables import metadata
 
 HEAD = "0011"
@@ -34,6 +34,17 @@ def upgrade(engine: Engine) -> None:
                 "Install the newer homie-ota again, or restore the backup from before its first start."
             )
         run_all(connection)
+
+
+def require(engine: Engine) -> None:
+    """Change nothing, and raise Conflict where the schema is not this version's: a server may run on it right now."""
+    with engine.begin() as connection:
+        found = _current(connection)
+    if found != HEAD:
+        raise Conflict(
+            f"This database has {f'schema {found}' if found else 'no tables of ours'}, and this version of homie-ota "
+            f"works with schema {HEAD}. Start its server once, which brings the database there; then try again."
+        )
 
 
 def _current(connection: Connection) -> str:
