@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from homie_ota.rollout import strategy
 from homie_ota.rollout.course import Move
+from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import (
     BY_DEFAULT,
     Gate,
@@ -19,7 +21,18 @@ from homie_ota.rollout.plan import (
     WaveRule,
     Window,
 )
-from homie_ota.store import deployments, devices, memberships, previews, steering
+from homie_ota.rollout.reasons import Reason
+from homie_ota.store import (
+    acting,
+    deployments,
+    devices,
+    filling,
+    memberships,
+    previews,
+    progress,
+    rollouts,
+    steering,
+)
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.memberships import Place
@@ -187,3 +200,35 @@ def test_thousands_of_devices_are_one_small_page(world: World) -> None:
     assert len(gzip.compress(text.encode(), 4)) < 20_000
     last = world.client(headers=BROWSER).get(f"/rollouts/{number}", params={"wave": 0, "after": 4900}).text
     assert last.count(">lamp-5") == 100
+
+
+def test_a_gate_is_an_equation_whose_terms_say_whether_they_hold(world: World) -> None:
+    firmware = world.firmware()
+    for at in range(2):
+        world.device(f"lamp-{at}", signal=90.0 - at)
+    number = started(world, firmware.sha256)
+    world.now = 1000.0
+
+    def canary_is_good(conn: Connection) -> None:
+        of = rollouts.require(conn, number)
+        acting.act(conn, of, strategy.decide(progress.view(conn, of), 900.0), now=900.0)
+        (made,) = filling.fill(conn, rollouts.require(conn, number), now=900.0).made
+        well = Reason("verified", "Healthy.", False)
+        for event in (Event.OFFER, Event.ACCEPT, Event.FLASH, Event.CONFIRM, Event.HEAL):
+            attempt = deployments.get(conn, made.id)
+            assert attempt is not None
+            deployments.advance(conn, attempt, event, now=940.0, reason=well)
+
+    world.write(canary_is_good)
+    text = world.client(headers=BROWSER).get(f"/rollouts/{number}").text
+    first = text[text.index('id="wave-0"') : text.index('id="wave-1"')]
+    for word in ("verified 1/1 ≥ 100 %", "harm 0 ≤ 0", "tried 1 ≥ 1"):
+        assert re.search(rf'<span class="term holds"><span aria-hidden="true">✓</span> {word}', first), word
+    assert re.search(
+        r'<span class="term not-yet">.*?</span> soak 1/2 min <span class="unseen">\(not yet\)', first
+    )
+    # From the end of the canary's soak on: 940 s and two minutes.
+    assert re.search(
+        r'class="term next">next <time datetime="1970-01-01T00:17:40Z" data-clock="when">', first
+    )
+    assert "data-countdown" in first
