@@ -210,3 +210,20 @@ async def test_a_busy_page_fits_a_phone_and_reads_well_to_who_cannot_see_it(
             await each.evaluate("(element) => { element.open = true }")
         assert await tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
         assert await axe.complaints(tab) == [], address
+
+
+async def test_the_page_is_used_by_the_keyboard_alone(site: Site, tab: Page, pk: int) -> None:
+    await asyncio.to_thread(site.world.firmware)
+    await tab.goto(f"{site.url}/device/hall")
+    await live(tab)
+    await tab.keyboard.press("v")
+    await expect(tab.locator("#values form.set button").first).to_be_focused()
+    await tab.keyboard.press("Enter")
+    await expect(tab.locator("#values td.value").first).to_have_text("true")
+    await tab.keyboard.press("i")
+    await expect(tab.locator("#images")).to_be_in_viewport()
+    await tab.keyboard.press("Tab")
+    await tab.get_by_role("button", name="Send lamp 2.0.0").focus()
+    await tab.keyboard.press("Enter")
+    await expect(tab.locator("h1")).to_contain_text("Deployment 1")
+    assert site.world.deployment(1).device_pk == pk

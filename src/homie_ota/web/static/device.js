@@ -44,6 +44,22 @@
     }
   });
 
+  // --- Keys. ---
+  const words = document.getElementById("device-keys")?.dataset;
+  const go = (id) => {
+    const part = document.getElementById(id);
+    part?.scrollIntoView({ block: "start" });
+    const control = part?.querySelector("button:enabled, input:enabled:not([type=hidden]), select:enabled");
+    (control || part?.querySelector("summary, [tabindex]"))?.focus({ preventScroll: true });
+  };
+  if (words && window.keys) {
+    window.keys.add("v", () => go("values"), words.values);
+    window.keys.add("i", () => go("images"), words.images);
+    window.keys.add("h", () => go("history"), words.history);
+    window.keys.add("w", () => go("why"), words.why);
+    window.keys.add("t", () => { const said = document.getElementById("transcript"); if (said) said.open = !said.open; }, words.transcript);
+  }
+
   // --- Curves. ---
   const figures = [...document.querySelectorAll("figure.curve")];
   const plots = new Map();
