@@ -168,14 +168,14 @@ async def test_columns_and_saved_filters_work_without_scripts(site: Site, bare_t
     await bare_tab.uncheck("input[value=back]")
     await bare_tab.click("button:has-text('Show these')")
     assert "10.0.0.9" in await bare_tab.inner_text("#devices")
-    await bare_tab.click("summary:has-text('Save')")
+    await bare_tab.click("summary:has-text('Save this view')")
     await bare_tab.fill("input[name=name]", "the hall")
     await bare_tab.click("details button:has-text('Save')")
     await bare_tab.goto(site.url)  # the columns are remembered
     assert "Way back" not in await bare_tab.inner_text("thead")
     await bare_tab.click("nav[aria-label='Saved filters'] a")
     await expect(bare_tab.locator("#devices tr")).to_have_count(1)
-    await bare_tab.click("summary:has-text('Save')")
+    await bare_tab.click("summary:has-text('Save this view')")
     await bare_tab.click("button:has-text('delete')")
     await expect(bare_tab.locator("nav[aria-label='Saved filters']")).to_have_count(0)
 

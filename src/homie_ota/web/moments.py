@@ -40,12 +40,12 @@ class Moments:
         form = form if form in _FORMS else ""
         return _element(at, f'clock="{form}"', "" if self._now is None else _utc(at, form))
 
-    def countdown(self, at: float | None) -> Markup:
-        """How long until then, `12 s`; `now` when it has come."""
+    def countdown(self, at: float | None, past: str = "now") -> Markup:
+        """How long until then, `12 s`; `past` (one of ours, no text from outside) when it has come."""
         if not at:
             return Markup()
-        text = "" if self._now is None else "now" if at <= self._now else words.duration(at - self._now)
-        return _element(at, "countdown", text)
+        text = "" if self._now is None else past if at <= self._now else words.duration(at - self._now)
+        return _element(at, f'countdown="{past}"', text)
 
 
 def _utc(at: float, form: str) -> str:

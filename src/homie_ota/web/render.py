@@ -80,8 +80,8 @@ def _clock(at: float | None, form: str = "") -> Markup:
     return _now.get().moments.clock(at, form)
 
 
-def _countdown(at: float | None) -> Markup:
-    return _now.get().moments.countdown(at)
+def _countdown(at: float | None, past: str = "now") -> Markup:
+    return _now.get().moments.countdown(at, past)
 
 
 def _link(path: str, *parts: str, **query: object) -> str:

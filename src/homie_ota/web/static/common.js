@@ -22,7 +22,7 @@
   const told = (element) => {
     const at = new Date(element.dateTime), seconds = (Date.now() - at) / 1000;
     if ("age" in element.dataset) return seconds < 2 ? "now" : duration(seconds);
-    if ("countdown" in element.dataset) return seconds >= 0 ? "now" : duration(-seconds);
+    if ("countdown" in element.dataset) return seconds >= 0 ? element.dataset.countdown || "now" : duration(-seconds);
     return (CLOCKS[element.dataset.clock] || CLOCKS[""])(at);
   };
   const fill = (root) => {
