@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ async def pieces(data: bytes) -> AsyncIterator[bytes]:
         yield data[at : at + 1460]
 
 
-async def upload(database: Database, files: ImageFiles, data: bytes, **more: str) -> Firmware:
+async def upload(database: Database, files: ImageFiles, data: bytes, **more: Any) -> Firmware:
     received = await files.receive(pieces(data), filename="lamp.bin.gz", max_size=4 << 20)
     return await intake.accept(database, files, received, now=NOW, by="jo", **more)
 

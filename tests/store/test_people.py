@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.errors import Conflict, NotFound, WrongUse
 from homie_ota.store import accounts, people
 from homie_ota.store.accounts import Right
+from homie_ota.store.database import Database
 from homie_ota.store.tables import account, metadata, session, token
 
 NOW = 1_700_000_000.0
@@ -177,3 +178,25 @@ def _do(conn: Connection, what: str, name: str) -> None:
             conn.execute(sa.insert(account).values(row))
     else:
         people.set_role(conn, name, what)
+
+
+def test_on_postgresql_it_is_the_same(postgres: str) -> None:
+    database = Database(postgres.replace("postgresql+psycopg", "postgresql"))
+    try:
+        database.migrate()
+        assert database.write_now(lambda c: people.begin(c, NOW)) is not None
+        database.write_now(lambda c: accounts.create(c, "bob", "operator", NOW))
+        cookie = database.write_now(lambda c: accounts.open_session(c, "bob", NOW, agent="é" * 500))
+        database.write_now(
+            lambda c: accounts.make_token(c, name="bob", label="x", rights=[Right.READ], now=NOW, seconds=9)
+        )
+        (_, bob) = database.read_now(lambda c: people.listing(c, NOW))
+        assert (bob["name"], bob["sessions"], bob["tokens"]) == ("bob", 1, 1)
+        database.write_now(lambda c: people.set_role(c, "bob", "viewer"))
+        assert database.read_now(lambda c: accounts.by_session(c, cookie, NOW)) is None
+        with pytest.raises(Conflict):
+            database.write_now(lambda c: people.disable(c, "admin", NOW))
+        database.write_now(lambda c: people.remove(c, "bob"))
+        assert [each["name"] for each in database.read_now(lambda c: people.listing(c, NOW))] == ["admin"]
+    finally:
+        database.close()

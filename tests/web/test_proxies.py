@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homie_ota.web.proxies import INGRESS, PREFIX, Proxies
-from web.world import BROWSER, World, form_word
+from web.world import BROWSER, ESP, World, form_word
 
 OURS = Proxies(["127.0.0.1", "10.0.0.0/24", "::1"], "/ota")
 
@@ -189,3 +190,13 @@ def test_home_assistant_shows_the_pages_in_its_frame_and_nobody_else_does(behind
     assert 'action="/api/hassio_ingress/tok/login"' in inside.text
     stranger = behind.client(headers={**BROWSER, "x-ingress-path": "/x"}, client=("8.8.8.8", 1))
     assert "frame-ancestors 'none'" in stranger.get("/login").headers["content-security-policy"]
+
+
+def test_the_log_names_the_device_and_not_the_proxy_in_front_of_the_endpoint(
+    behind: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for client, who in ((("10.0.0.2", 1), "192.168.1.44"), (("203.0.113.9", 1), "203.0.113.9")):
+        caplog.clear()
+        behind.client(headers={**ESP, "x-forwarded-for": "192.168.1.44"}, client=client).get("/ota")
+        assert f" at {who} asked" in caplog.text
