@@ -147,6 +147,11 @@ def test_which_broker_it_listens_to_is_said() -> None:
 def test_a_broker_that_no_device_reaches_is_told_to_be_one(host: str, shut_in: bool) -> None:
     step = first_run.steps(replace(OWN, host=host))[1]
     assert ("--embedded-broker 0.0.0.0:1883" in step.text) is shut_in
+    told = config(
+        replace(OWN, host=host, server=f"http://{'[::1]' if host == '::1' else host or 'x'}:9080/ota"), "1.5"
+    )
+    assert (told["mqtt"]["host"] == "the address of the broker") is (shut_in or not host)
+    assert (told["ota"]["host"] == "the address of this server") is shut_in
 
 
 # --- On pages
@@ -165,8 +170,11 @@ def shown(world: World, path: str) -> str:
 def test_each_empty_page_says_the_next_step_with_the_lines_for_it(world: World, path: str) -> None:
     world.broker = BrokerStatus(connected=True, since=time.time(), door=DOOR)
     first = shown(world, path)
-    assert '"host": "10.0.0.5"' in first
-    assert "s3cret" in first
+    if path == "/firmware":
+        assert "Homie_setFirmware" in first, "there the sketch is what somebody looks for"
+    else:
+        assert '"host": "10.0.0.5"' in first
+        assert "s3cret" in first
     assert re.search(r'aria-current="step"><b>A device', first)
     world.device("hall")
     if path != "/":

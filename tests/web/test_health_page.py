@@ -158,9 +158,7 @@ def test_one_disk_is_told_once_and_a_folder_that_is_not_there_yet_is_where_it_wi
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(
-        health_page.shutil, "disk_usage", lambda path: usage(10, 5, 5) if path.exists() else None
-    )
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10, 5, 5) if path.exists() else None)
     assert [each.free for each in health_page._disks(world.shell)] == [5]
 
 

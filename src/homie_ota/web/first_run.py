@@ -87,13 +87,13 @@ def _broker_text(facts: Facts) -> str:
 LOOPBACK = ("127.", "::1", "localhost")
 
 
-def is_shut_in(facts: Facts) -> bool:
-    """Whether the broker is one that only this machine reaches, as that of the demo is."""
-    return facts.host.startswith(LOOPBACK)
+def _is_shut_in(host: str) -> bool:
+    """Whether only this machine reaches it, as it is with the demo."""
+    return host.startswith(LOOPBACK)
 
 
 def _device_text(facts: Facts) -> str:
-    if is_shut_in(facts):
+    if _is_shut_in(facts.host):
         return (
             f"The broker at {facts.host}:{facts.port} is for this machine alone: no device reaches it. For devices "
             "start homie-ota serve, with --embedded-broker 0.0.0.0:1883, or with a broker of your network (--mqtt)."
@@ -136,7 +136,11 @@ def _config_1(facts: Facts, may_flash: bool) -> str:
     """1.5 asks over HTTP: its `ota` says where; without `host` it would ask the broker's machine, without `port` 80."""
     asked = urlsplit(facts.server)
     tls = asked.scheme == "https"
-    ota: dict[str, Any] = {"enabled": True, "host": asked.hostname or ""}
+    host = asked.hostname or ""
+    ota: dict[str, Any] = {
+        "enabled": True,
+        "host": "the address of this server" if _is_shut_in(host) else host,
+    }
     ota |= {"port": asked.port or (443 if tls else 80), "path": asked.path or "/ota"}
     mqtt = _mqtt(facts, may_flash, "devices/")
     for section, is_safe in ((mqtt, facts.tls), (ota, tls)):
@@ -146,7 +150,8 @@ def _config_1(facts: Facts, may_flash: bool) -> str:
 
 
 def _mqtt(facts: Facts, may_flash: bool, base: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"host": facts.host or "the address of the broker", "port": facts.port}
+    host = "" if _is_shut_in(facts.host) else facts.host
+    told: dict[str, Any] = {"host": host or "the address of the broker", "port": facts.port}
     told["base_topic"] = base if base in facts.bases else _first_base(facts)
     if facts.username:
         password = (facts.password if may_flash else NOT_TOLD) if facts.own else "the password of that user"
