@@ -257,6 +257,19 @@ def test_all_that_a_query_finds_is_updated_as_the_query(
     assert world.read(lambda conn: rollouts.require(conn, number)).query == "id:tower-lamp,stairs-lamp"
 
 
+def test_a_whole_page_of_long_ids_is_updated_at_once(world: World) -> None:
+    image = world.firmware()
+    names = [f"a-device-with-a-rather-long-name-{number:03}" for number in range(100)]
+    for name in names:
+        world.device(name)
+    answer = post(
+        world, "/act", action="update", device=[f"homie~{each}" for each in names], firmware=image.sha256
+    )
+    number = int(answer.headers["location"].rpartition("/")[2])
+    query = world.read(lambda conn: rollouts.require(conn, number)).query
+    assert world.read(lambda conn: search.find(conn, query, now=0.0).total) == 100
+
+
 def test_marks_are_put_on_many_and_each_failure_is_told(world: World) -> None:
     first, second = world.device("hall"), world.device("attic")
     both = {"device": ["homie~hall", "homie~attic"]}

@@ -12,7 +12,7 @@ from homie_ota.errors import WrongUse
 from homie_ota.query.fields import FIELDS, ONLY_ORDERED, ORDERED, Field, expected, nearest, number, value
 from homie_ota.query.values import And, Not, Op, Or, Property, Query, Term, Text, Value, Word
 
-MAX_LENGTH = 2000
+MAX_LENGTH = 8000
 """Characters of a query."""
 MAX_DEPTH = 20
 """Brackets and negations inside one another."""
