@@ -42,7 +42,8 @@ def reach(connection: Connection, of: Rollout, tallies: Tallies | None = None) -
         .group_by(deployment.c.state)
     )
     sent = {DeploymentState(state): count for state, count in connection.execute(query)}
-    return Reach(sent, count(tallies, *UNSENT) + filling.queued_back(connection, of))
+    back = filling.queued_back(connection, of) if count(tallies, M.REVERTING) else 0
+    return Reach(sent, count(tallies, *UNSENT) + back)
 
 
 def numbers(connection: Connection, of: Rollout, tallies: Tallies) -> Numbers:
