@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from homie_ota.bus import Bus, Listener
 from homie_ota.dispatch import history
+from homie_ota.dispatch import rounds as rounds_room
 from homie_ota.dispatch.history import History
-from homie_ota.store import events, pruning
+from homie_ota.dispatch.rounds import Rounds
+from homie_ota.store import alarms, events, pruning
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.tables import event
+from store.lamps import NEW, WANTED, add_device, add_image, ordered
 
 DAY = 86_400.0
 
@@ -106,3 +111,46 @@ async def test_a_young_installation_is_looked_at_and_left_alone(
     happened(database, clock.now - DAY, 20)
     assert await History(database, clock).run() == 0
     assert room_writes == 0
+
+
+async def test_a_round_tells_of_alarms_and_lets_history_go(database: Database) -> None:
+    clock, bus = Clock(), Bus()
+    told = Listener()
+    bus.join(told)
+    happened(database, clock.now - 200 * DAY, 3)
+
+    def behind(conn: Connection) -> None:
+        add_image(conn, WANTED, NEW, "2.0.0")
+        add_device(conn, 1, last_seen=clock.now)
+        ordered(conn, 1, now=clock.now - 100 * DAY)
+
+    database.write_now(behind)
+    rounds = Rounds(database, bus, may=lambda: True, clock=clock)
+    await rounds.go()
+    assert [notice.about["code"] for notice in await told.wait(0.1) if notice.kind == "alarm"] == ["behind"]
+    assert database.read_now(alarms.standing).keys() == {(1, "behind")}
+    assert marks(database) == 0
+    await rounds.go()
+    assert await told.wait(0.1) == []
+
+
+async def test_only_the_server_that_leads_goes_round(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds_room, "EVERY", 0.01)
+    clock, leads, asked = Clock(), False, asyncio.Event()
+    happened(database, clock.now - 200 * DAY, 3)
+
+    def may() -> bool:
+        asked.set()
+        return leads
+
+    task = asyncio.create_task(Rounds(database, Bus(), may=may, clock=clock).run())
+    await asyncio.wait_for(asked.wait(), 10.0)
+    await asyncio.sleep(0.05)
+    assert marks(database) == 3
+    leads = True
+    async with asyncio.timeout(20.0):
+        while marks(database):
+            await asyncio.sleep(0.02)
+    task.cancel()

@@ -6,21 +6,16 @@ Rule: each is found again by the next look, however the last one ended; a row th
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from homie_ota.bus import Bus
-from homie_ota.dispatch.history import History
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import alarms, attempts, deployments, quarantine, removed, turns, waiting
+from homie_ota.store import attempts, deployments, quarantine, removed, turns, waiting
 from homie_ota.store.database import Connection, Database
 
 REPAIR_EVERY = 60.0
-"""Seconds between two looks whether every turn fits the state of its device, and whether an alarm began."""
-
-A_PART = 100
-"""Alarms that one transaction writes."""
+"""Seconds between two looks whether every turn fits the state of its device."""
 
 
 class Upkeep:
@@ -28,7 +23,6 @@ class Upkeep:
 
     def __init__(self, database: Database, bus: Bus, clock: Callable[[], float]) -> None:
         self._database, self._bus, self._clock = database, bus, clock
-        self._history = History(database, clock)
         self._repaired = float("-inf")
 
     async def run(self) -> bool:
@@ -44,15 +38,7 @@ class Upkeep:
         if self._repaired <= now < self._repaired + REPAIR_EVERY:
             return False
         self._repaired = now
-        await self._watch(now)
-        await self._history.run()
         return await self._database.write(lambda conn: _repair(conn, now)) > 0
-
-    async def _watch(self, now: float) -> None:
-        """The look reads everything beside the writer; only what changed waits for it."""
-        for part in (await self._database.read(lambda conn: alarms.turns(conn, now))).split(A_PART):
-            for alarm in await self._database.write(partial(alarms.write, seen=part, now=now)):
-                self._bus.say("alarm", device_pk=alarm.device_pk, code=alarm.code)
 
 
 def _due(connection: Connection, now: float) -> tuple[list[Deployment], list[Deployment]]:

@@ -22,6 +22,7 @@ from homie_ota.config import Settings
 from homie_ota.dispatch import Dispatch, Sender, Terms
 from homie_ota.dispatch.leftovers import Leftovers
 from homie_ota.dispatch.rollouts import Rollouts
+from homie_ota.dispatch.rounds import Rounds
 from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
@@ -77,6 +78,7 @@ class Service:
                 ("curves", self.ingest.recorder.run),
                 ("dispatch", dispatch.run),
                 ("rollouts", rollouts.run),
+                ("rounds", Rounds(self.database, self.bus, may=dispatch.leads, clock=time.time).run),
                 ("leftovers", self._leftovers(dispatch).run),
                 ("gaps", self._watch_drops),
                 *((("certificate", ports.certificate.run),) if ports.certificate else ()),
