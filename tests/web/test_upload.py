@@ -52,6 +52,65 @@ def test_the_same_image_again_changes_nothing_but_the_description(world: World) 
     assert world.read(firmwares.find)[0].description == "two"
 
 
+ON_TOP = {"name": "plug", "version": "9", "override": "I know better"}
+
+
+def test_what_was_sent_along_and_not_taken_is_said_to_everybody(world: World) -> None:
+    client, files = world.client(headers=CURL), {"upload": ("x.bin", IMAGE)}
+    assert "Mind" not in client.post("/upload", files=files).text
+    again = client.post("/upload", files=files, data={**ON_TOP, "description": "new words"}).text
+    for word in ("stored already", "name or version was not taken", "reason was not kept"):
+        assert word in again
+    (firmware,) = world.read(firmwares.find)
+    assert (firmware.name, firmware.version, firmware.override) == ("lamp", "2.0.0", "")
+    assert firmware.description == "new words"
+    told = client.post("/api/v1/firmware", files=files, data=ON_TOP).json()
+    assert len(told["remarks"]) == 3
+    assert (
+        client.post("/api/v1/firmware", files=files, data={"name": "lamp", "version": "2.0.0"}).json()[
+            "remarks"
+        ]
+        == told["remarks"][:1]
+    )
+    browser = world.client(headers=BROWSER)
+    form = {"word": form_word(browser.get("/firmware")), **ON_TOP}
+    done = browser.post("/upload", data=form, files=files)
+    assert done.status_code == 303
+    page = browser.get(done.headers["location"]).text
+    for word in ("stored already", "name or version was not taken", "reason was not kept"):
+        assert word in page
+
+
+def test_a_name_that_was_needed_is_taken_without_a_word(world: World) -> None:
+    image = make_image("lamp", "2.0.0", homie=False)
+    data = {"name": "plug", "version": "9"}
+    told = (
+        world.client(headers=CURL)
+        .post("/api/v1/firmware", files={"upload": ("x.bin", image)}, data=data)
+        .json()
+    )
+    assert (told["name"], told["version"], told["remarks"]) == ("plug", "9", [])
+
+
+def test_a_page_that_stays_gets_a_piece_of_itself(world: World) -> None:
+    client = world.client(headers=BROWSER)
+    word = form_word(client.get("/firmware"))
+    good = client.post("/upload?part=1", data={"word": word}, files={"upload": ("x.bin", IMAGE)})
+    assert good.status_code == 200
+    assert "is stored as lamp-2.0.0.bin" in good.text
+    bad = client.post("/upload?part=1", data={"word": word}, files={"upload": ("<b>.bin", IMAGE[:-16])})
+    assert bad.status_code == 400
+    assert 'name="override"' in bad.text
+    nameless = make_image("lamp", "3.0.0", homie=False)
+    asked = client.post("/upload?part=1", data={"word": word}, files={"upload": ("y.bin", nameless)})
+    assert 'name="version" required' in asked.text
+    forged = client.post("/upload?part=1", data={"word": "x"}, files={"upload": ("x.bin", IMAGE)})
+    assert forged.status_code == 403
+    for answer in (good, bad, asked, forged):
+        assert "<html" not in answer.text
+        assert "<b>.bin" not in answer.text
+
+
 def test_a_browser_is_led_to_the_list(world: World) -> None:
     client = world.client(headers=BROWSER)
     word = form_word(client.get("/firmware"))

@@ -153,7 +153,7 @@ def upload(arguments: Namespace) -> int:
     show.line(f"sha256 {stored.get('sha256')}")
     if stored.get("override"):
         show.say(f"Taken against a refusal, because: {stored['override']}")
-    for warning in stored.get("warnings") or []:
+    for warning in [*(stored.get("remarks") or []), *(stored.get("warnings") or [])]:
         show.say(f"Mind: {warning}")
     return 0
 

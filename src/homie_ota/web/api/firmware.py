@@ -12,7 +12,7 @@ from homie_ota.model import Firmware
 from homie_ota.store import comparing, needed, retention
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
-from homie_ota.web import actions, firmware_actions, firmware_pages
+from homie_ota.web import actions, firmware_actions, firmware_pages, firmware_upload
 from homie_ota.web.api import firmware_shapes as shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
 from homie_ota.web.api.shapes import Done
@@ -80,7 +80,7 @@ _UPLOAD_FORM = {
 @router.post(
     "/firmware", status_code=201, summary="Upload an image", openapi_extra=_UPLOAD_FORM, responses=_REFUSED
 )
-async def upload_firmware(request: Request, response: Response) -> shapes.FirmwareDetails:
+async def upload_firmware(request: Request, response: Response) -> shapes.StoredFirmware:
     """`name` and `version` are needed for images without the Homie magic only.
 
     `override` is the reason for which an image is taken that would be refused; it is kept with the image.
@@ -88,7 +88,8 @@ async def upload_firmware(request: Request, response: Response) -> shapes.Firmwa
     done = await firmware_actions.upload(request)
     sha256 = done.firmware.sha256
     response.headers["Location"] = link(request, f"/api/v1/firmware/{sha256}")
-    return await shell_of(request).database.read(lambda conn: _details(conn, done.firmware))
+    told = await shell_of(request).database.read(lambda conn: _details(conn, done.firmware))
+    return shapes.StoredFirmware(**dict(told), remarks=firmware_upload.remarks(done.remarks))
 
 
 @router.get("/firmware/{sha256}", summary="One image, with what is inside", responses=FAILS)

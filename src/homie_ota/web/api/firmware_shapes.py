@@ -121,6 +121,12 @@ class FirmwareDetails(FirmwareImage):
     needed_by: list[NeededBy]
 
 
+class StoredFirmware(FirmwareDetails):
+    """What became of an upload."""
+
+    remarks: list[str] = Field(description="what was sent along and not taken, in sentences")
+
+
 class FirmwarePage(Shape):
     """Some images; `next` is the cursor of the following page."""
 
