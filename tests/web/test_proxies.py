@@ -182,6 +182,18 @@ def test_nobody_becomes_a_neighbour_by_writing_the_header_themselves(
     assert world.client(headers={**BROWSER, **near}, **PROXY).get("/").status_code == 200
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+def test_nobody_becomes_a_neighbour_through_a_proxy_that_we_do_not_know(
+    make_world: Callable[..., World], header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = make_world(auth={"mode": "password", "open_to_private": True})
+    proxy = {"client": ("192.168.1.2", 1)}
+    assert world.client(headers=BROWSER, **proxy).get("/blurb").status_code == 200
+    through = world.client(headers={**BROWSER, header: "93.184.216.34"}, **proxy)
+    assert through.get("/blurb").status_code == 303
+    assert "192.168.1.2 is not in trusted_proxies" in caplog.text
+
+
 def test_home_assistant_shows_the_pages_in_its_frame_and_nobody_else_does(behind: World) -> None:
     ingress = behind.client(headers={**BROWSER, "x-ingress-path": "/api/hassio_ingress/tok"}, **PROXY)
     inside = ingress.get("/login")

@@ -24,6 +24,7 @@ from homie_ota.store.accounts import Account
 from homie_ota.store.database import Connection
 from homie_ota.web.guesses import Guesses
 from homie_ota.web.people import ANYONE, SESSION_COOKIE, Person, address, is_near, network
+from homie_ota.web.proxies import STRANGER
 from homie_ota.web.recent import Recent
 from homie_ota.web.shell import Shell
 from homie_ota.web.words import clean
@@ -91,6 +92,10 @@ class Login:
         if auth.mode == "none":
             return True
         if not auth.open_to_private or not is_near(address(request)):
+            return False
+        if request.scope.get(STRANGER):
+            # The address is near because the proxy is; who asks may be anywhere.
+            log.warning("A proxy at %s is not in trusted_proxies of [http]: log in.", address(request))
             return False
         return not await self._shell.database.read(accounts.exist)
 

@@ -17,6 +17,8 @@ PREFIX = "homie_ota.prefix"
 """Key in the scope of a request: what stands before all our paths where the asker sees them."""
 ASKED_HOST = "homie_ota.asked_host"
 """Key in the scope: the Host header as it came in, where a proxy said that people know us by another."""
+STRANGER = "homie_ota.unknown_proxy"
+"""Key in the scope: a proxy that is none of ours stands in between, so the address says nothing about who asks."""
 INGRESS = "homie_ota.ingress"
 """Key in the scope: the request came through Home Assistant's ingress, which shows pages in a frame of its own."""
 
@@ -38,6 +40,7 @@ class Proxies:
         scope[PREFIX] = self._prefix
         client = scope.get("client")
         if client is None or not self._trusts(client[0]):
+            scope[STRANGER] = any(name in _OF_PROXIES for name, _ in scope["headers"])
             return
         told = {name: value for name, value in scope["headers"] if name in _SAID}
         if told:
@@ -86,6 +89,8 @@ class Proxies:
 _SAID = frozenset(
     {b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-prefix", b"x-ingress-path"}
 )
+
+_OF_PROXIES = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 
 
 def prefix_of(scope: Scope, otherwise: str) -> str:
