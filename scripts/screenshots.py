@@ -105,8 +105,9 @@ async def take(browser: Browser, url: str, shot: Shot, session: StorageState) ->
         await page.wait_for_timeout(250)
     height = min(TALLEST, int(await page.evaluate("document.documentElement.scrollHeight")))
     width = shot.options.get("viewport", SCREEN)["width"]
-    whole = {"x": 0, "y": 0, "width": width, "height": height}
-    image = await page.screenshot(full_page=True, clip=whole)  # type: ignore[arg-type]
+    await page.set_viewport_size({"width": width, "height": height})  # so that what is fixed is at the end
+    await page.wait_for_timeout(150)
+    image = await page.screenshot()
     await page.goto("about:blank")
     image = await smaller(page, image)
     (FOLDER / f"{shot.name}.png").write_bytes(image)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from homie_ota.model import Firmware
-from homie_ota.rollout.plan import BY_DEFAULT
+from homie_ota.rollout.course import Move
+from homie_ota.rollout.plan import BY_DEFAULT, WaveState
 from homie_ota.simulator.images import make_image
 from homie_ota.store import audit, events, intake, rollouts, tables
 from homie_ota.store.database import Connection
+from homie_ota.store.rollouts import Rollout
 from pages import curves
 from web.world import World
 
@@ -60,7 +62,15 @@ THINGS = (
     Thing("blind-west", "Western blind", "blind", "0.9.0", "init", 4, implementation="esp32", homie="5.0"),
     Thing("c631f278", "", "lt", "1.0", homie="", implementation="", way="http", signal=55),
     Thing("shelly-boiler", "Boiler", "", "", homie="4.0", implementation="", way="none", signal=None),
-)
+    *(
+        Thing(
+            f"spot-{number:02}", f"Spot {number}", "spot", "1.2.0" if number <= 12 else "1.1.0",
+            state="lost" if number == 24 else "ready", ago=5 * DAY if number == 24 else 3.0 * number,
+            signal=95.0 - 3 * number, tags=("shop",),
+        )
+        for number in range(1, 25)
+    ),
+)  # fmt: skip
 
 
 def furnish(world: World, now: float) -> None:
@@ -79,6 +89,8 @@ async def _images(world: World, now: float) -> dict[str, Firmware]:
     made = (
         ("lamp", "1.9.0", 60, ""), ("lamp", "2.0.0", 30, "new dimmer curve"),
         ("lamp", "2.0.1", 6, "flicker at 1 % is gone"), ("lamp", "2.1.0", 1, "fades; needs 4 MB"),
+        ("spot", "1.0.0", 60, ""), ("spot", "1.1.0", 22, "colour stays after a power cut"),
+        ("spot", "1.2.0", 2, "starts in 2 s instead of 5"),
         ("plug", "1.3.2", 50, ""), ("plug", "1.4.0", 20, "measures power"),
         ("weather", "3.0.0", 40, ""), ("weather", "3.1.0", 9, "sleeps longer when the battery is low"),
     )  # fmt: skip
@@ -102,7 +114,7 @@ def _things(conn: Connection, images: dict[str, Firmware], now: float) -> None:
     for pk, thing in enumerate(THINGS, 1):
         image = images.get(f"{thing.fw}@{thing.version}")
         seen = now - thing.ago
-        nodes = {"relay": RELAY} if thing.fw in ("lamp", "plug", "blind") else {"air": AIR}
+        nodes = {"relay": RELAY} if thing.fw in ("lamp", "plug", "blind", "spot") else {"air": AIR}
         base = "devices/" if thing.way == "http" else "homie/"
         row: dict[str, Any] = {
             "pk": pk, "base": base, "device_id": thing.id, "name": thing.name, "mac": f"A0:20:A6:14:85:{pk:02X}",
@@ -175,7 +187,7 @@ def _past(conn: Connection, images: dict[str, Firmware], now: float) -> None:
     _deployment(
         conn, "porch-lamp", images["lamp@2.0.1"], "failed", now - 5 * HOUR, (*WELL[:3], "failed"),
         reason="The device did not come back within 180 s. It runs lamp 1.9.0 again since 09:14.", code="not-back",
-        outcome="failure", harmful=True,
+        outcome="failure", harmful=True, previous_sha256=images["lamp@1.9.0"].sha256,
     )  # fmt: skip
     _deployment(
         conn,
@@ -211,43 +223,82 @@ def _present(conn: Connection, images: dict[str, Firmware], now: float) -> None:
 
 
 def _rollouts(conn: Connection, images: dict[str, Firmware], now: float) -> None:
-    lamps = [pk for pk, thing in enumerate(THINGS, 1) if thing.fw == "lamp"]
-    done = ("verified",) * 5 + ("absent",)
-    stopped = ("harmful",) + ("waiting",) * 5
-    running = ("verified", "running", "running", "waiting", "harmful", "absent")
-    _rollout(conn, images["lamp@2.0.0"], "finished", now - 20 * DAY, list(zip(lamps, done, strict=True)), "")
-    _rollout(conn, images["lamp@2.0.1"], "running", now - HOUR, list(zip(lamps, running, strict=True)), "")
-    _rollout(
-        conn, images["lamp@2.1.0"], "paused", now - 3 * HOUR, list(zip(lamps, stopped, strict=True)),
-        "porch-lamp did not come back: 1 harmful failure, and none is borne.",
+    spots = [thing.id for thing in THINGS if thing.fw == "spot"]
+    at = now - 20 * DAY
+    done = _rollout(conn, images["spot@1.1.0"], at, spots)
+    for number, hours in enumerate((0.2, 1.0, 5.0)):
+        _wave(conn, done, number, WaveState.PASSED, at + hours * HOUR)
+    _members(conn, done, spots, "verified", at, absent=spots[-1:])
+    rollouts.move(conn, rollouts.require(conn, done.id), Move.FINISH, now=at + 5 * HOUR)
+
+    at = now - 2 * HOUR
+    runs = _rollout(conn, images["spot@1.2.0"], at, spots)
+    for number in range(2):
+        _wave(conn, runs, number, WaveState.PASSED, at + (number + 1) * 1200)
+    _wave(conn, runs, 2, WaveState.RUNNING, at + 2500)
+    sent = {}
+    for place, (state, steps) in enumerate((("verifying", 4), ("transferring", 2), ("transferring", 2))):
+        name = spots[12 + place]
+        sent[name] = _deployment(
+            conn, name, images["spot@1.2.0"], state, now - 30 * (1 + place), WELL[:steps], rollout_id=runs.id, wave=2,
+            bytes_done=60_000 + 31_000 * place, deadline=now + 90,
+        )  # fmt: skip
+    _members(conn, runs, spots, "verified", at, waiting=spots[15:], absent=spots[-1:], running=sent)
+
+    at = now - 5 * HOUR
+    harm = _rollout(conn, images["lamp@2.0.1"], at, ["porch-lamp", "stairs-lamp", "garage-lamp"])
+    failed = "The device did not come back within 180 s."
+    _members(
+        conn,
+        harm,
+        ["porch-lamp", "stairs-lamp", "garage-lamp"],
+        "waiting",
+        at,
+        harmful={"porch-lamp": 7},
+        reason=failed,
+    )
+    _wave(conn, harm, 0, WaveState.FAILED, at + 300)
+    rollouts.move(
+        conn, rollouts.require(conn, harm.id), Move.PAUSE, now=at + 300,
+        reason="porch-lamp did not come back: 1 harmful failure, and none is borne.",
     )  # fmt: skip
 
 
-def _rollout(
-    conn: Connection, image: Firmware, state: str, at: float, members: list[tuple[int, str]], reason: str
-) -> None:
+def _rollout(conn: Connection, image: Firmware, at: float, names: list[str]) -> Rollout:
+    query = f"fw:{image.name}"
     made = rollouts.insert(
-        conn,
-        sha256=image.sha256,
-        query=f"fw:{image.name}",
-        plan=BY_DEFAULT,
-        by="anna",
-        now=at,
-        name=f"{image.name}s",
+        conn, sha256=image.sha256, query=query, plan=BY_DEFAULT, by="anna", now=at, name=f"{image.name}s"
     )
-    told = {"state": state, "reason": reason, "started_at": at, "wave": 2 if state == "finished" else 1}
-    conn.execute(tables.rollout.update().where(tables.rollout.c.id == made.id).values(**told))
-    for number in range(2):
-        row = (tables.wave.c.rollout_id == made.id) & (tables.wave.c.number == number)
-        conn.execute(
-            tables.wave.update()
-            .where(row)
-            .values(state="passed" if number == 0 else "running", started_at=at)
-        )
-    for place, (pk, outcome) in enumerate(members):
+    started = rollouts.move(conn, made, Move.START, now=at, by="anna")
+    assert started is not None
+    _wave(conn, started, 0, WaveState.RUNNING, at)
+    return started
+
+
+def _wave(conn: Connection, of: Rollout, number: int, state: WaveState, at: float) -> None:
+    if state is not WaveState.RUNNING:
+        rollouts.move_wave(conn, of, number, [WaveState.WAITING], WaveState.RUNNING, now=at - 900)
+    rollouts.move_wave(conn, of, number, [WaveState.WAITING, WaveState.RUNNING], state, now=at)
+    conn.execute(tables.rollout.update().where(tables.rollout.c.id == of.id).values(wave=number))
+
+
+def _members(
+    conn: Connection,
+    of: Rollout,
+    names: list[str],
+    usual: str,
+    at: float,
+    reason: str = "",
+    **other: Iterable[str],
+) -> None:
+    """One canary, a tenth, the rest; `other` are those with another outcome, by name or with their deployment."""
+    for place, name in enumerate(names):
+        outcome = next((word for word, chosen in reversed(other.items()) if name in chosen), usual)
+        chosen = other.get(outcome, ())
         conn.execute(tables.membership.insert().values(
-            rollout_id=made.id, device_pk=pk, wave=0 if place == 0 else 1, position=place, outcome=outcome, since=at,
-            reason="The device did not come back." if outcome == "harmful" else ""))  # fmt: skip
+            rollout_id=of.id, device_pk=_pk(name), wave=0 if place == 0 else 1 if place < len(names) / 10 else 2,
+            position=place, outcome=outcome, since=at + 60 * place, reason=reason if outcome == "harmful" else "",
+            deployment_id=chosen[name] if isinstance(chosen, dict) else None))  # fmt: skip
 
 
 def _people(conn: Connection, now: float) -> None:
