@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -114,10 +114,15 @@ class Hundred:
 
 
 @asynccontextmanager
-async def hundred(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Hundred]:
-    """Everything up, all devices in the inventory with the statistics that later ones are compared with."""
+async def hundred(
+    folder: Path, mosquitto: Mosquitto, count: int = COUNT, faults: Collection[str] = tuple(EXPECTED)
+) -> AsyncIterator[Hundred]:
+    """Everything up, all devices in the inventory with the statistics that later ones are compared with.
+
+    A smaller `count` is for what does not depend on it.
+    """
     options = FleetOptions(
-        mqtt=mosquitto.url, devices=COUNT, mix={GENERATION: 1}, faults=dict.fromkeys(EXPECTED, 1), timing=TIMING,
+        mqtt=mosquitto.url, devices=count, mix={GENERATION: 1}, faults=dict.fromkeys(faults, 1), timing=TIMING,
         speed=SPEED, readings_every=0, rate=400_000,
     )  # fmt: skip
     sketch = read_sketch(sample_image(KIND, options.version, GENERATION, options.image_bytes))
@@ -125,14 +130,14 @@ async def hundred(folder: Path, mosquitto: Mosquitto) -> AsyncIterator[Hundred]:
     alike = [
         make_device(each.generation, replace(each._setup, sketch=sketch, nodes=KINDS[KIND])) for each in made
     ]
-    by_faults = {faults: name for name, (_, faults) in FAULTS.items() if name != "sleeping"}
+    by_faults = {each: name for name, (_, each) in FAULTS.items() if name != "sleeping"}
     names = {each.identity.device_id: by_faults.get(each.faults, "") for each in alike}
     names |= {each.identity.device_id: "sleeping" for each in alike if each.timing.asleep}
     broker = Broker(mosquitto.host, mosquitto.port)
     engine = Engine(folder / "engine", broker, speed=SPEED, soak=SOAK, parallel=12)
     async with VirtualFleet(options, alike) as fleet, engine:
         await fleet.all_ready(60.0)
-        await engine.until(lambda: len(engine.ingest.fleet) == COUNT, "all are known", 60.0)
+        await engine.until(lambda: len(engine.ingest.fleet) == count, "all are known", 60.0)
         await engine.written()
         await engine.upload(sample_image(KIND, "1.0.0", GENERATION))
         yield Hundred(engine, fleet, names, await engine.upload(next_image(KIND, GENERATION)))
@@ -165,7 +170,7 @@ async def test_it_stops_where_it_must_and_nobody_of_a_later_wave_is_touched(
     """Two harmful failures are borne: the wave in which the third comes fails, and the next one never begins."""
     strict = Gate(verified=0.5, harmful=2, soak=0.0)
     waves = (*(WaveRule(share=0.2, gate=strict) for _ in range(4)), WaveRule(gate=strict))
-    async with hundred(tmp_path, mosquitto) as world:
+    async with hundred(tmp_path, mosquitto, COUNT // 2) as world:
         number = await world.start(Plan(waves, LIMITS, absent_after=3600.0))
         ended = await world.ended(number)
         assert ended.state is RolloutState.PAUSED, ended.reason
@@ -187,7 +192,7 @@ async def test_it_stops_where_it_must_and_nobody_of_a_later_wave_is_touched(
 async def test_a_canary_that_takes_harm_keeps_it_from_everybody_else(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
-    async with hundred(tmp_path, mosquitto) as world:
+    async with hundred(tmp_path, mosquitto, 20, ["come-back-old"]) as world:
         canary = next(device for device, fault in world.faults.items() if fault == "come-back-old")
         plan = Plan(
             (WaveRule(count=1, gate=GENEROUS), WaveRule(gate=GENEROUS)), LIMITS, last=f"-id:{canary}",

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from engines import FAILED, SUCCEEDED, Engine, next_image
 from homie_ota import homie
@@ -358,10 +359,14 @@ async def test_a_server_that_was_killed_on_this_machine_is_not_waited_for(
             await engine.until(engine.dispatch.leads, "it leads")
         machine, pid, started = leading._process(process.pid)
         other = str(leading.Holder(machine, pid, started, "word"))
-        take = partial(lease.take, name=lease.DISPATCH, holder=other, now=time.time(), ttl=3600.0)
         async with Engine(tmp_path, broker) as engine:
-            await engine.dispatch._leading.give_back()
-            await engine.database.write(take)
+            mine = str(engine.dispatch._leading.holder)
+
+            def hand_over(conn: sa.Connection) -> None:
+                lease.give_back(conn, lease.DISPATCH, mine)
+                lease.take(conn, lease.DISPATCH, other, time.time(), 3600.0)
+
+            await engine.database.write(hand_over)
             engine.dispatch._leading.lost()
             await engine.dispatch.step()
             assert not engine.dispatch.leads(), "it lives"
