@@ -142,3 +142,11 @@ def test_both_leave_an_event_with_who_did_it(conn: Connection) -> None:
     removed.put_back(conn, 7, by="bert", now=NOW + 1.0)
     told = [(row["data"]["event"], row["actor"]) for row in events.recent(conn, limit=2, device_pk=7)]
     assert told == [("put back", "bert"), ("deleted", "anna")]
+
+
+def test_the_number_of_a_device_is_taken_as_long_as_its_history_is_kept(conn: Connection) -> None:
+    lived(conn)
+    removed.take(conn, 7, by="anna", now=NOW)
+    removed.forget_old(conn, NOW + 2 * removed.KEPT)
+    assert removed.recent(conn, NOW) == []
+    assert removed.taken(conn) == 7

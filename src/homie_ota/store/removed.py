@@ -21,6 +21,7 @@ from homie_ota.store.tables import (
     deployment,
     device,
     device_address,
+    event,
     membership,
     metadata,
     ota_request,
@@ -193,8 +194,10 @@ def _find(connection: Connection, where: sa.ColumnElement[bool], now: float) -> 
 
 
 def taken(connection: Connection) -> int:
-    """The highest `pk` that a copy holds, 0 when there is none: new devices begin behind it."""
-    return connection.execute(sa.select(sa.func.max(removed.c.device_pk))).scalar() or 0
+    """The highest `pk` that a copy or an event knows, 0 for none: no new device may get one that was somebody's."""
+    copied = connection.execute(sa.select(sa.func.max(removed.c.device_pk))).scalar() or 0
+    told = connection.execute(sa.select(sa.func.max(event.c.device_pk))).scalar() or 0
+    return max(copied, told)
 
 
 def tidy(connection: Connection, young: int) -> None:

@@ -1,4 +1,4 @@
-"""What a page shows, put together from rows: texts of events, values with what is known of them."""
+"""What a page shows, put together from rows: texts of events, devices as lists have them."""
 
 from __future__ import annotations
 
@@ -68,106 +68,6 @@ def log_events(conn: Connection, rows: Sequence[Row]) -> list[Row]:
     """The same, with the `device` (key and id, or None) that each is about."""
     names = naming.devices(conn, [row["device_pk"] for row in rows if row["device_pk"] is not None])
     return [{**row, "device": names.get(row["device_pk"])} for row in told_events(rows)]
-
-
-def values(row: Row, readings: Sequence[tuple[str, str, str, float | None, float]]) -> list[Row]:
-    """The properties of a device in order, with value, unit and names where they are known."""
-    found = {(node, prop): (value, at) for node, prop, value, _num, at in readings}
-    told: dict[tuple[str, str], Row] = {}
-    node_names: dict[str, str] = {}
-    for node_id, node in (row["nodes"] or {}).items():
-        node_names[node_id] = node.get("name", "")
-        for prop_id, prop in (node.get("properties") or {}).items():
-            told[node_id, prop_id] = prop
-    lines = []
-    for node_id, prop_id in sorted(told.keys() | found.keys()):
-        prop, (value, at) = told.get((node_id, prop_id), {}), found.get((node_id, prop_id), ("", None))
-        line = {
-            "node": node_id,
-            "node_name": node_names.get(node_id, ""),
-            "prop": prop_id,
-            "value": value,
-            "at": at,
-        }
-        settable = prop.get("settable") in (True, "true")
-        lines.append(
-            {**line, "name": prop.get("name", ""), "unit": prop.get("unit", ""), "settable": settable}
-        )
-    return lines
-
-
-_SHOWN = (
-    ("implementation", "implementation"),
-    ("homie", "Homie"),
-    ("way", "updated by"),
-    ("ip", "IP"),
-    ("mac", "MAC"),
-    ("md5", "runs MD5"),
-)
-
-
-_LEARNED = {
-    "chip": "chip, by the last image that ran",
-    "flash_config": "says its flash setting is wrong while it runs",
-    "flash_refused": "refused an image for a flash of",
-    "image_refused": "refused as no firmware",
-    "no_space_beside": "no room, beside",
-    "no_space_size": "no room for",
-    "no_space_total": "no room for both images of",
-    "reboot_seconds": "seconds its reboots took",
-    "bytes_per_second": "bytes a second of its transfers",
-    "rewritten_as": "changed the flash mode of",
-    "rewritten_md5": "and announces since then",
-    "took_flash": "took an image for a flash of",
-    "took_size": "took an image of",
-    "took_total": "had room for both images of",
-}
-"""Facts that deployments taught, as a person reads them; all others came with an HTTP request."""
-
-
-def device_facts(row: Row, learned: dict[str, str], now: float) -> list[tuple[str, str]]:
-    """Label and value of everything known about a device that is not a reading."""
-    facts = [("id", f"{row['base']}{row['device_id']}")]
-    facts.append(("firmware", f"{row['fw_name']} {row['fw_version']}".strip()))
-    facts += [(label, str(row[name])) for name, label in _SHOWN]
-    if row["ota_enabled"] is not None:
-        facts.append(("OTA enabled", "yes" if row["ota_enabled"] else "no"))
-    facts.append(("signal", "" if row["signal"] is None else f"{row['signal']:.0f} %"))
-    facts.append(("uptime", words.duration(row["uptime"])))
-    facts.append(("heap", words.size(row["heap"])))
-    facts.append(("first seen", f"{words.moment(row['first_seen'])} UTC"))
-    facts += [
-        (_LEARNED.get(name, f"told over HTTP: {name}"), value) for name, value in sorted(learned.items())
-    ]
-    known = {label for _, label in _SHOWN}
-    facts += [
-        (name, value) for name, value in sorted((row["facts"] or {}).items()) if name not in known | _FLAT
-    ]
-    past = [each for each in row["addresses"] if each["until"] is not None]
-    facts += [
-        ("was", f"{each['base']}{each['device_id']}, until {words.age(each['until'], now)} ago")
-        for each in past
-    ]
-    return [(label, value) for label, value in facts if value]
-
-
-_FLAT = frozenset(
-    {
-        "name",
-        "ip",
-        "mac",
-        "md5",
-        "fw/name",
-        "fw/version",
-        "homie",
-        "signal",
-        "uptime",
-        "heap",
-        "nodes",
-        "ota/enabled",
-    }
-)
-"""Facts that have a column of their own, or a place of their own on the page."""
 
 
 def device_line(conn: Connection, pk: int) -> Row | None:

@@ -20,6 +20,7 @@ from homie_ota.web.device import acts
 from homie_ota.web.people import is_browser
 from homie_ota.web.render import link
 from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.texts import _
 
 
 class Done(NamedTuple):
@@ -41,7 +42,8 @@ async def _delete(shell: Shell, actor: Actor, device: str, fields: Mapping[str, 
 async def _set(shell: Shell, actor: Actor, device: str, fields: Mapping[str, str]) -> Done:
     node, prop = fields.get("node", ""), fields.get("prop", "")
     made = await acts.set_property(shell, actor, device, node, prop, fields.get("value", ""))
-    sentence = f"{clean(made.value, 80)} was sent to {node}/{prop}. The device answers with its new value."
+    told = {"value": clean(made.value, 80), "node": node, "prop": prop}
+    sentence = _("%(value)s was sent to %(node)s/%(prop)s. The device answers with its new value.", **told)
     return Done(sentence, "values")
 
 
@@ -51,32 +53,32 @@ async def _pin(shell: Shell, actor: Actor, device: str, fields: Mapping[str, str
         raise WrongUse("Say for how many hours it is to be held back: a number from 1 to 8784.")
     until = shell.clock() + 3600.0 * int(hours)
     await mark_actions.pin(shell, actor, device, until, fields.get("reason", ""))
-    return Done("It is pinned.", "marks")
+    return Done(_("It is pinned."), "marks")
 
 
 async def _unpin(shell: Shell, actor: Actor, device: str, _fields: Mapping[str, str]) -> Done:
     await mark_actions.unpin(shell, actor, device)
-    return Done("It is pinned no more.", "marks")
+    return Done(_("It is pinned no more."), "marks")
 
 
 async def _tag(shell: Shell, actor: Actor, device: str, fields: Mapping[str, str]) -> Done:
     await mark_actions.put_tag(shell, actor, device, fields.get("tag", "").strip())
-    return Done("It has the tag.", "marks")
+    return Done(_("It has the tag."), "marks")
 
 
 async def _untag(shell: Shell, actor: Actor, device: str, fields: Mapping[str, str]) -> Done:
     await mark_actions.take_tag(shell, actor, device, fields.get("tag", ""))
-    return Done("The tag is gone.", "marks")
+    return Done(_("The tag is gone."), "marks")
 
 
 async def _release(shell: Shell, actor: Actor, device: str, _fields: Mapping[str, str]) -> Done:
     count = await queue_actions.release(shell, actor, device)
-    return Done(f"It may have {count} images again.", "marks")
+    return Done(_("It may have %(count)s images again.", count=count), "marks")
 
 
 async def _clear(shell: Shell, actor: Actor, _device: str, fields: Mapping[str, str]) -> Done:
     await queue_actions.clear(shell, actor, fields.get("topic", ""))
-    return Done("It will be cleared within some seconds.", "marks")
+    return Done(_("It will be cleared within some seconds."), "marks")
 
 
 ACTS: dict[str, Act] = {
