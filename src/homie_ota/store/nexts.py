@@ -25,9 +25,9 @@ from homie_ota.rollout.plan import MemberState, RolloutState
 from homie_ota.rollout.plandata import plan_from_data
 from homie_ota.rollout.rhythm import Awake
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import deployments, naming, pace, verifying
+from homie_ota.store import deployments, naming, pace, scene, verifying
 from homie_ota.store import rhythm as rhythms
-from homie_ota.store.tables import deployment, event, leftover, membership, quarantine, rollout
+from homie_ota.store.tables import deployment, device, event, leftover, membership, quarantine, rollout
 
 Row = Mapping[str, Any]
 S = DeploymentState
@@ -48,6 +48,7 @@ class _Found:
     pasts: Mapping[int, Past]
     usual_rate: float | None
     rollouts: Mapping[int, Row]
+    guarded: Mapping[int, str]
     members: Mapping[int, Row]
     local: LocalTime
     now: float
@@ -65,6 +66,7 @@ def _gather(connection: Connection, rows: Sequence[Row], local: LocalTime, now: 
     away = [row["pk"] for row in rows if row["state"] not in AWAKE]
     members = _members(connection, [pk for pk in pks if pk not in active])
     open_ = {row["rollout_id"] for row in (*active.values(), *members.values())} - {None}
+    known = _rollouts(connection, open_)
     measured = [*away, *active]
     rates = pace.rates(connection, latest=rhythms.FEW) if measured else ()
     return _Found(
@@ -75,7 +77,8 @@ def _gather(connection: Connection, rows: Sequence[Row], local: LocalTime, now: 
         rhythms.of_all(connection, away) if away else {},
         pace.past_of(connection, measured) if measured else {},
         median(rates) if rates else None,
-        _rollouts(connection, open_),
+        known,
+        _guarded(connection, known, active, now),
         members,
         local,
         now,
@@ -145,6 +148,22 @@ def _rollouts(connection: Connection, numbers: Iterable[int]) -> dict[int, Row]:
     columns = (rollout.c.id, rollout.c.name, rollout.c.state, rollout.c.plan, rollout.c.wave)
     query = sa.select(*columns).where(rollout.c.id.in_(list(numbers)))
     return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _guarded(
+    connection: Connection, known: Mapping[int, Row], active: Mapping[int, Row], now: float
+) -> dict[int, str]:
+    """The first guard that each queued device does not fit, of the rollouts that have guards."""
+    found: dict[int, str] = {}
+    for number, row in known.items():
+        plan = plan_from_data(row["plan"])
+        mine = [
+            pk for pk, each in active.items() if each["rollout_id"] == number and each["state"] == S.QUEUED
+        ]
+        for text, fits in zip(plan.guards, scene.guards(connection, plan, now), strict=True):
+            missed = sa.select(device.c.pk).where(device.c.pk.in_(mine), ~fits)
+            found |= {pk: text for pk in connection.execute(missed).scalars() if pk not in found}
+    return found
 
 
 # --- Put together ---------------------------------------------------------------------------------------------------
@@ -259,5 +278,7 @@ def _of_rollout(pk: int, active: Row | None, found: _Found) -> tuple[str, float 
         late = place["outcome"] == MemberState.ABSENT
         where = "late joiner" if late else f"wave {place['wave'] + 1}"
         return f"{where} of rollout {this['id']}", None
+    if pk in found.guarded:
+        return f"waits until {found.guarded[pk]} is so", None
     minutes = windows.opens_in(plan_from_data(this["plan"]).windows, found.local)
     return "", found.now // 60 * 60 + 60.0 * minutes if minutes else None
