@@ -114,14 +114,21 @@ Queued = dict[int, tuple["Row", "Row"]]
 
 def _queued(connection: Connection, numbers: Sequence[int]) -> Queued:
     """The device and the deployment of each that is queued, by its number."""
-    mine = sa.select(deployment).where(
+    mine = sa.select(*_PLAIN[deployment]).where(
         deployment.c.id.in_(list(numbers)), deployment.c.state == DeploymentState.QUEUED.value
     )
     queued = connection.execute(mine).mappings().all() if numbers else []
-    theirs = sa.select(device).where(device.c.pk.in_([each["device_pk"] for each in queued]))
+    theirs = sa.select(*_PLAIN[device]).where(device.c.pk.in_([each["device_pk"] for each in queued]))
     rows = {each["pk"]: dict(each) for each in connection.execute(theirs).mappings()} if queued else {}
     known = (each for each in queued if each["device_pk"] in rows)
     return {each["id"]: (rows[each["device_pk"]], dict(each)) for each in known}
+
+
+_PLAIN = {
+    table: [each for each in table.columns if not isinstance(each.type, sa.JSON)]
+    for table in (deployment, device)
+}
+"""What is told of a device at length says nothing of what holds it, and takes a while to read."""
 
 
 def _suspects(connection: Connection, rows: Queued, now: float) -> set[int]:

@@ -114,7 +114,7 @@ def _members(conn: Connection, of: Rollout, asked: Asked) -> dict[str, Any]:
         of.id,
         wave=number,
         outcome=",".join(_OUTCOMES.get(what, ())),
-        limit=A_PAGE,
+        limit=A_PAGE if asked.query else A_PAGE // 2,
         after=int(after) if after.isdecimal() and len(after) < 9 else 0,
     )
     told = holds.told(conn, found, waiting.local_time(asked.now), asked.now, most=TOLD)
