@@ -297,6 +297,7 @@ def test_devices_are_deleted_only_when_their_number_was_typed(world: World) -> N
     told = post(world, "/act", **both, count="2").text
     assert "Deleted: 1 device." in told
     assert "attic is online" in told
+    assert 'href="/removed"' in told
     assert world.read(lambda conn: search.find(conn, now=0.0).total) == 1
 
 

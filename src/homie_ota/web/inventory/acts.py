@@ -61,7 +61,13 @@ async def act(request: Request) -> Response:
     if check is not None:
         check(fields, found)
     results = [await _one(do, shell, actor, key, device, fields) for key, device in found.devices]
-    told: dict[str, Any] = {"chosen": found, "done": results, "what": _done()[name], "kept": [], "seen": None}
+    told: dict[str, Any] = {
+        "chosen": found,
+        "done": results,
+        "what": _done()[name],
+        "kept": [],
+        "undo": name == "delete",
+    }
     return page(request, "inventory_act.html", **told)
 
 

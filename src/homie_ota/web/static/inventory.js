@@ -71,6 +71,7 @@
     Object.assign(order.dataset, document.getElementById("moved").dataset);
     document.getElementById("moved").replaceWith(order);
     rows().forEach(mark);
+    for (const value of chosen) if (!rows().some((row) => box(row)?.value === value)) chosen.delete(value);
     current = null;
     const back = id && document.getElementById(id);
     if (back && had) go(back); else if (back) { current = back; back.classList.add("current"); }
