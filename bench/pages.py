@@ -29,6 +29,8 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("/rollouts/5", "a rollout that runs"),
     ("/rollouts/1", "a rollout that ended"),
     ("/deployments", "deployments"),
+    ("/deployments?state=failed", "deployments that failed"),
+    ("/removed", "deleted devices"),
     ("/deployment/100", "a deployment that ended"),
     ("/log", "log"),
     ("/login", "login"),
