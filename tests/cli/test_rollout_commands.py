@@ -230,7 +230,7 @@ def test_watching_tells_what_happens_until_the_end(run: Run, lamps: str, play: C
     )
     assert status == 0, out
     lines = [line.split(maxsplit=1)[1] for line in told(out)[:-1]]
-    assert lines[0].startswith("create")
+    assert lines[0].startswith("made")
     assert "wave 1 running" in [line.partition(":")[0].strip() for line in lines]
     assert lines.index(next(x for x in lines if x.startswith("wave 1 passed"))) < lines.index(
         next(x for x in lines if x.startswith("wave 2 running"))
