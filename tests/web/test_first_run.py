@@ -90,7 +90,7 @@ def test_a_broker_of_somebody_else_has_users_that_we_do_not_know() -> None:
 def test_the_password_of_our_own_broker_is_for_those_who_may_flash() -> None:
     for each in first_run.lines(OWN, may_flash=False):
         assert "s3cret" not in each.config
-        assert first_run.NOT_TOLD in each.config
+        assert "ask whoever runs homie-ota" in each.config
     assert "s3cret" not in repr(OWN)
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-NOT_TOLD = "ask whoever runs homie-ota"
-"""In place of the password, for those who may not flash: who may publish may flash."""
+from homie_ota.web.texts import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,18 @@ class Step(NamedTuple):
 
 def steps(facts: Facts) -> list[Step]:
     """The way from nothing to the first update, in order."""
+    firmware = _(
+        "Upload the .bin that the build makes. This server reads name and version from it, looks whether it is whole, "
+        "and keeps it."
+    )
+    update = _(
+        "Open the image or the device, and send the one to the other. Every step is shown while it happens."
+    )
     return [
-        Step("broker", "A broker", facts.connected, _broker_text(facts)),
-        Step("device", "A device", facts.devices, _device_text(facts)),
-        Step("firmware", "A firmware", facts.firmware, _FIRMWARE_TEXT),
-        Step("update", "An update", facts.updated, _UPDATE_TEXT),
+        Step("broker", _("A broker"), facts.connected, _broker_text(facts)),
+        Step("device", _("A device"), facts.devices, _device_text(facts)),
+        Step("firmware", _("A firmware"), facts.firmware, firmware),
+        Step("update", _("An update"), facts.updated, update),
     ]
 
 
@@ -61,26 +67,19 @@ def next_step(facts: Facts) -> Step | None:
     return next((each for each in steps(facts) if not each.done), None)
 
 
-_FIRMWARE_TEXT = (
-    "Upload the .bin that the build makes. This server reads name and version from it, looks whether it is whole, and "
-    "keeps it."
-)
-_UPDATE_TEXT = (
-    "Open the image or the device, and send the one to the other. Every step is shown while it happens."
-)
-
-
 def _broker_text(facts: Facts) -> str:
     if facts.own:
-        return (
-            f"homie-ota runs its own broker on port {facts.port}. It does for a start and for small fleets; it keeps "
-            "nothing on the disk."
+        return _(
+            "homie-ota runs its own broker on port %(port)s. It does for a start and for small fleets; it keeps "
+            "nothing on the disk.",
+            port=facts.port,
         )
-    where = f"{facts.host}:{facts.port}" if facts.host else "the broker of the settings"
+    where = f"{facts.host}:{facts.port}" if facts.host else _("the broker of the settings")
     if facts.connected:
-        return f"homie-ota listens on {where}."
-    return (
-        f"homie-ota listens on {where}, and cannot reach it. Start it, or name another one in the settings."
+        return _("homie-ota listens on %(where)s.", where=where)
+    return _(
+        "homie-ota listens on %(where)s, and cannot reach it. Start it, or name another one in the settings.",
+        where=where,
     )
 
 
@@ -93,16 +92,18 @@ def _is_shut_in(host: str) -> bool:
 
 
 def _device_text(facts: Facts) -> str:
+    where = f"{facts.host}:{facts.port}" if facts.host else _("that broker")
     if _is_shut_in(facts.host):
-        return (
-            f"The broker at {facts.host}:{facts.port} is for this machine alone: no device reaches it. For devices "
-            "start homie-ota serve, with --embedded-broker 0.0.0.0:1883, or with a broker of your network (--mqtt)."
+        return _(
+            "The broker at %(where)s is for this machine alone: no device reaches it. For devices start homie-ota "
+            "serve, with --embedded-broker 0.0.0.0:1883, or with a broker of your network (--mqtt).",
+            where=where,
         )
-    below = " and ".join(facts.bases)
-    where = f"{facts.host}:{facts.port}" if facts.host else "that broker"
-    return (
-        f"Whatever announces itself on {where} below {below} appears by itself. Give a device the lines below as its "
-        "config.json."
+    return _(
+        "Whatever announces itself on %(where)s below %(bases)s appears by itself. Give a device the lines below as "
+        "its config.json.",
+        where=where,
+        bases=_(" and ").join(facts.bases),
     )
 
 
@@ -139,7 +140,7 @@ def _config_1(facts: Facts, may_flash: bool) -> str:
     host = asked.hostname or ""
     ota: dict[str, Any] = {
         "enabled": True,
-        "host": "the address of this server" if _is_shut_in(host) else host,
+        "host": _("the address of this server") if _is_shut_in(host) else host,
     }
     ota |= {"port": asked.port or (443 if tls else 80), "path": asked.path or "/ota"}
     mqtt = _mqtt(facts, may_flash, "devices/")
@@ -151,12 +152,17 @@ def _config_1(facts: Facts, may_flash: bool) -> str:
 
 def _mqtt(facts: Facts, may_flash: bool, base: str) -> dict[str, Any]:
     host = "" if _is_shut_in(facts.host) else facts.host
-    told: dict[str, Any] = {"host": host or "the address of the broker", "port": facts.port}
+    told: dict[str, Any] = {"host": host or _("the address of the broker"), "port": facts.port}
     told["base_topic"] = base if base in facts.bases else _first_base(facts)
     if facts.username:
-        password = (facts.password if may_flash else NOT_TOLD) if facts.own else "the password of that user"
+        password = _own_password(facts, may_flash) if facts.own else _("the password of that user")
         told |= {"auth": True, "username": facts.username, "password": password}
     return told
+
+
+def _own_password(facts: Facts, may_flash: bool) -> str:
+    """Who may publish may flash, so who may not flash does not get it."""
+    return facts.password if may_flash else _("ask whoever runs homie-ota")
 
 
 def _first_base(facts: Facts) -> str:
@@ -166,8 +172,8 @@ def _first_base(facts: Facts) -> str:
 
 
 def _json(told: dict[str, Any], **more: Any) -> str:
-    head = {"name": "Lamp in the hall", "device_id": "hall-lamp", **more}
-    wifi = {"ssid": "your network", "password": "its password"}
+    head = {"name": _("Lamp in the hall"), "device_id": "hall-lamp", **more}
+    wifi = {"ssid": _("your network"), "password": _("its password")}
     return json.dumps({**head, "wifi": wifi, **told}, indent=2, ensure_ascii=False)
 
 
