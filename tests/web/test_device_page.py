@@ -72,6 +72,17 @@ def test_the_verdict_is_the_first_thing(world: World) -> None:
     assert text.index("Runs lamp 1.0.0") < text.index("<h2>")
 
 
+def test_the_api_tells_the_same_verdict(world: World) -> None:
+    lamp(world)
+    world.firmware("lamp", "2.0.0")
+    told = world.client().get("/api/v1/devices/hall/verdict").json()
+    at = told.pop("at")
+    text = "Runs lamp 1.0.0; lamp 2.0.0 is newer and fits."
+    assert told == {"device": "homie~hall", "code": "newer", "tone": "good", "text": text}
+    assert f'datetime="{at[:19]}' in page(world)
+    assert world.client().get("/api/v1/devices/nobody/verdict").status_code == 404
+
+
 def test_an_image_that_is_newer_and_fits_is_named_and_sent_by_one_click(world: World) -> None:
     lamp(world)
     newer = world.firmware("lamp", "2.0.0")

@@ -27,6 +27,7 @@ from homie_ota.web.api import (
     rollouts,
     routes,
     series,
+    verdict,
 )
 from homie_ota.web.failures import fail
 
@@ -60,6 +61,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(queue.router)
     app.include_router(rollouts.router)
     app.include_router(series.router)
+    app.include_router(verdict.router)
     app.add_api_route("/docs", docs.show, include_in_schema=False)
     for name in ("shell", "login", "listeners", "hub"):
         setattr(app.state, name, getattr(web.state, name))
