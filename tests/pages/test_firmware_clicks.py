@@ -43,6 +43,7 @@ async def drop(page: Page, *files: tuple[str, bytes]) -> None:
     )
     await page.dispatch_event("body", "dragenter", {"dataTransfer": transfer})
     await expect(page.locator("html.dropping")).to_have_count(1)
+    await expect(page.locator(".hint")).to_be_in_viewport()
     await page.dispatch_event("body", "drop", {"dataTransfer": transfer})
     await expect(page.locator("html.dropping")).to_have_count(0)
 
@@ -103,6 +104,12 @@ async def test_several_chosen_files_are_sent_one_after_the_other_with_what_was_t
     await expect(tab.locator("#uploads .good")).to_have_count(2)
     assert {each.description for each in site.world.read(firmwares.find)} == {"for the hall"}
     assert await tab.input_value("#upload [name=description]") == "", "the next ones are others"
+
+
+async def test_a_key_leads_to_the_upload(site: Site, tab: Page) -> None:
+    await tab.goto(f"{site.url}/firmware")
+    await tab.keyboard.press("u")
+    await expect(tab.locator("#upload input[type=file]")).to_be_focused()
 
 
 async def test_what_is_too_large_is_not_even_sent(make_site: MakeSite, tab: Page) -> None:

@@ -154,7 +154,8 @@ async def fleet(request: Request) -> Response:
             raise NotFound(_("No device is in this group any more. Look at the image again."))
         return {"f": found, "fleet": None, "group": group, "key_of_group": asked["group"]}
 
-    told = await shell.database.read(read)
+    async with shell.looking:  # it takes a while of a large fleet, and others want to read meanwhile
+        told = await shell.database.read(read)
     return page(request, "firmware_devices.html", title_of=firmware_fleet.title, **told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class Shell:
 
     `forget` clears the retained topics of a device (its `pk`, and who wants it) and its rows, and returns how many
     topics it cleared; `put_back` undoes that; `topics` are those it would clear. `set_property` sends one command.
+    `ways_back` is a memory, `looking` lets one look at the whole fleet at a time.
     """
 
     settings: Settings
@@ -76,6 +78,7 @@ class Shell:
     set_property: Callable[[Publish], Awaitable[None]] | None = None
     clock: Callable[[], float] = time.time
     ways_back: WaysBack = field(default_factory=WaysBack)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def shell_of(request: Request) -> Shell:

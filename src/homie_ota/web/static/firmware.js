@@ -113,5 +113,6 @@
     take([...event.dataTransfer.files], typed());
     list.scrollIntoView({ block: "nearest" });
   });
+  window.keys.add("u", () => { input.scrollIntoView({ block: "center" }); input.focus(); }, words.key);
   addEventListener("beforeunload", (event) => { if (busy) { event.preventDefault(); event.returnValue = words.leave; } });
 })();
