@@ -177,3 +177,17 @@ def test_a_catalogue_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pyt
         assert texts.ngettext("%(num)s device", "%(num)s devices", 2) == "2 devices"
     assert texts._("%(n)s left", n=3) == "3 left"
     texts.catalogue.cache_clear()
+
+
+def test_what_is_read_for_a_page_is_in_the_language_of_its_reader(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "languages", lambda: frozenset({"en", "de"}))
+    monkeypatch.setattr(
+        texts, "catalogue", lambda language: Pseudo() if language == "de" else gettext.NullTranslations()
+    )
+    client = world.client(headers=BROWSER)
+    german = client.get("/log", headers={"accept-language": "de"}).text
+    assert '<html lang="de"' in german
+    assert "⟦Log⟧" in german
+    assert "⟦" not in client.get("/log", headers={"accept-language": "fr"}).text

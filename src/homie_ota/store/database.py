@@ -7,6 +7,7 @@ Rule: SQLite has one writer, a thread with a queue in which deployments overtake
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import threading
 import time
@@ -123,7 +124,8 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` in a read transaction, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_now, work)
+        run = contextvars.copy_context().run  # the language of who asked goes along
+        return await asyncio.get_running_loop().run_in_executor(self._pool, run, self.read_now, work)
 
     def read_now(self, work: Work[T]) -> T:
         """The same in this thread, for front doors without a loop."""

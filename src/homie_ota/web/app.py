@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -40,6 +41,7 @@ from homie_ota.web import (
     rollout_pages,
     rollout_story,
     rollout_update,
+    texts,
 )
 from homie_ota.web.failures import fail
 from homie_ota.web.gate import Gate, ota_path
@@ -96,6 +98,7 @@ class Site(Starlette):
             scope[metrics.ROUTE] = ota.PULLED + "{token}"
             await self._by_token(scope, receive, send)
         else:
+            texts.speak(Headers(scope=scope).get("accept-language", "") if path else "")
             await super().__call__(scope, receive, send)
 
 
