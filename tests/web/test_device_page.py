@@ -14,6 +14,7 @@ from homie_ota.store import accounts, audit, deployments, devices, events, marks
 from homie_ota.store.database import Connection
 from homie_ota.store.learned import Lesson
 from homie_ota.store.strip import Band, Cell, Strip
+from homie_ota.store.tables import deployment
 from homie_ota.store.transcript import Said
 from homie_ota.web.device import days, facts, images, properties
 from homie_ota.web.device.curves import curves_of
@@ -153,6 +154,17 @@ def test_a_restart_says_until_when_it_is_waited_for_and_how_long_it_usually_take
     text = page(world)
     assert "back by" in text
     assert "usually 9.0 s" in text
+
+
+def test_what_waits_for_its_next_attempt_says_until_when(world: World) -> None:
+    pk, image = lamp(world), world.firmware("lamp", "2.0.0")
+    made = world.order(pk, image, offered=False)
+    soon = time.time() + 600.0
+    world.write(lambda c: c.execute(deployment.update().values(not_before=soon)))
+    for path in ("/device/hall", f"/deployment/{made.id}"):
+        text = page(world, path)
+        assert "not before" in text
+        assert "data-countdown" in text
 
 
 def test_the_history_comes_in_pages(world: World) -> None:
