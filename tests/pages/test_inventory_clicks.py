@@ -105,6 +105,7 @@ async def test_cells_change_in_place_and_rows_stay_until_asked(site: Site, tab: 
     await tab.goto(site.url)
     await live(tab)
     before = await _ids(tab)
+    where = await tab.locator(f"#row-{pks[2]}").bounding_box()
     await _press(tab, "jx")
     await _say(site, pks[3], state="alert", state_since=site.world.shell.clock())
     await expect(tab.locator(f"#row-{pks[3]} .state")).to_have_text("alert")
@@ -116,6 +117,7 @@ async def test_cells_change_in_place_and_rows_stay_until_asked(site: Site, tab: 
     site.world.bus.say("device", device_pk=new)
     await expect(tab.locator("#moves")).to_contain_text("1 moved, 1 new")
     assert await _ids(tab) == before
+    assert await tab.locator(f"#row-{pks[2]}").bounding_box() == where
     await _press(tab, "r")
     await expect(tab.locator("#devices tr").first).to_have_attribute("id", f"row-{pks[3]}")
     await expect(tab.locator("#moves")).to_be_hidden()
