@@ -121,14 +121,11 @@ def test_of_several_filters_the_one_with_the_fewest_events_leads(conn: Connectio
         pytest.skip("PostgreSQL decides by what it has counted")
     rows = [{"at": NOW, "kind": "deployment", "actor": "", "sha256": A, "data": {}} for _ in range(300)]
     conn.execute(event.insert(), [*rows, {**rows[0], "actor": "ann"}])
-    told: list[str] = []
-    sa.event.listen(
-        conn, "before_cursor_execute", lambda *each: told.append(each[2] % () if not each[3] else each[2])
-    )
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    sa.event.listen(conn, "before_cursor_execute", lambda *each: asked.append((each[2], each[3])))
     assert len(log.find(conn, Wanted(kind="deployment", sha256=A, actor="ann"), limit=9)) == 1
-    plan = conn.exec_driver_sql(
-        "EXPLAIN QUERY PLAN " + told[-1], ("", "ann", "", "deployment", "", A, 9)[: told[-1].count("?")]
-    )
+    statement, values = asked[-1]
+    plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
     assert "event_by_actor" in str(plan.all())
 
 
@@ -142,7 +139,10 @@ def test_deeds_are_found_by_person_and_by_words(conn: Connection) -> None:
         ("ann", "ordered an update", "attic to lamp 1.0"),
     ):
         audit.add(conn, at=NOW, who=who, what=what, why=why, from_where="10.0.0.9")
-    find = lambda **more: [row["why"] for row in log.deeds(conn, limit=9, **more).rows]  # noqa: E731
+
+    def find(who: str = "", text: str = "") -> list[str]:
+        return [row["why"] for row in log.deeds(conn, who=who, text=text, limit=9).rows]
+
     assert len(find()) == 3
     assert find(who="bob") == ["hall-lamp to lamp 1.0, 100 % sure"]
     assert find(text="ORDERED attic") == ["attic to lamp 1.0"]

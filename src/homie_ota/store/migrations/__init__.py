@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from homie_ota.errors import Conflict, HomieOtaError
 from homie_ota.store.tables import metadata
 
-HEAD = "0011"
+HEAD = "0012"
 _VERSIONS = Path(__file__).parent / "versions"
 
 

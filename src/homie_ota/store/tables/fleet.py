@@ -52,7 +52,7 @@ device = Table(
     Column("recent", JSON, nullable=False, default=list),
     Index("device_address_now", "base", "device_id"),
     # How many run what; and by name alone.
-    Index("device_firmware", "fw_name", "fw_version"),
+    Index("device_firmware", "fw_name", "fw_version", "md5"),
     # Siblings that are awake, where ten thousand of a kind sleep.
     Index("device_running", "fw_name", "state"),
     Index("device_in_state", "state"),
