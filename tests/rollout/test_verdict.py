@@ -38,10 +38,28 @@ ROWS = [
     (replace(OFFERED, latest=attempt(S.REBOOTING)), "updating", Tone.BUSY, "it restarts; wait."),
     (replace(WELL, leftovers=1), "leftover", Tone.BAD, "takes in at every connect. Clear that."),
     (
-        replace(OFFERED, latest=attempt(S.FAILED, outcome="harmful", reason="It never came back.")),
+        replace(OFFERED, latest=attempt(S.FAILED, outcome="harmful", reason="It hangs."), state=State.LOST),
         "harmed",
         Tone.BAD,
-        "Was flashed with lamp 3.0.0 and is not as it should be. It never came back.",
+        "Was flashed with lamp 3.0.0 and is not as it should be. It hangs.",
+    ),
+    (
+        replace(OFFERED, latest=attempt(S.FAILED, outcome="harmful", reason="It restarts.")),
+        "harmed",
+        Tone.BAD,
+        "Runs lamp 2.0.1; the update to lamp 3.0.0 did harm. It restarts.",
+    ),
+    (
+        replace(OFFERED, latest=attempt(S.FAILED, outcome="harmful"), since=101.0),  # by cable, since
+        "settled",
+        Tone.GOOD,
+        "nothing to do.",
+    ),
+    (
+        replace(OFFERED, latest=attempt(S.FAILED, outcome="unharmed"), since=101.0),
+        "settled",
+        Tone.GOOD,
+        "nothing to do.",
     ),
     (
         replace(OFFERED, latest=attempt(S.QUEUED), hold="It is asleep.", state=State.SLEEPING),

@@ -103,10 +103,18 @@ def _leftover(seen: Seen) -> Verdict | None:
 
 def _harmed(seen: Seen) -> Verdict | None:
     latest = seen.latest
-    if latest is None or latest.outcome != Outcome.HARMFUL:
+    if latest is None or latest.outcome != Outcome.HARMFUL or _is_over(seen, latest):
         return None
-    text = f"Was flashed with {seen.wanted} and is not as it should be. {latest.reason}".rstrip()
-    return Verdict("harmed", Tone.BAD, text)
+    if seen.state in AWAKE:
+        text = f"{_runs(seen)}; the update to {seen.wanted} did harm. {latest.reason}"
+    else:
+        text = f"Was flashed with {seen.wanted} and is not as it should be. {latest.reason}"
+    return Verdict("harmed", Tone.BAD, text.rstrip())
+
+
+def _is_over(seen: Seen, latest: Deployment) -> bool:
+    """Whether the device got another firmware after this attempt had ended, by cable for instance."""
+    return seen.since is not None and seen.since > latest.state_since
 
 
 def _waiting(seen: Seen) -> Verdict | None:
@@ -141,7 +149,7 @@ def _alarmed(seen: Seen) -> Verdict | None:
 
 def _failed(seen: Seen) -> Verdict | None:
     latest = seen.latest
-    if latest is None or latest.state is not DeploymentState.FAILED:
+    if latest is None or latest.state is not DeploymentState.FAILED or _is_over(seen, latest):
         return None
     text = f"{_runs(seen)}; the update to {seen.wanted} failed, and nothing was harmed. {latest.reason}"
     return Verdict("failed", Tone.WARN, text.rstrip())
