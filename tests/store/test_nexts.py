@@ -14,10 +14,10 @@ from homie_ota.rollout.next import plain
 from homie_ota.rollout.plan import Plan, Window
 from homie_ota.rollout.plandata import plan_as_data
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import nexts, search
+from homie_ota.store import devices, nexts, overview, search, targets
 from homie_ota.store.database import Connection
-from homie_ota.store.tables import deployment, membership, rollout
-from store.lamps import WANTED, add_device, opened, ordered
+from homie_ota.store.tables import deployment, device, membership, rollout
+from store.lamps import BEFORE, NEW, OLD, WANTED, add_device, opened, ordered
 
 NOW = 99_960.0
 PLAN = Plan(())
@@ -107,3 +107,30 @@ def test_a_page_costs_as_many_statements_as_one_device(conn: Connection) -> None
     asked.clear()
     nexts.of(conn, rows, MONDAY_NOON, NOW)
     assert len(asked) <= for_one + 3, "the kinds of situation, not the devices, make statements"
+
+
+@pytest.mark.parametrize(
+    ("runs", "learned", "is_on_target"),
+    [
+        ({"md5": NEW}, {}, True),
+        ({"md5": OLD}, {}, False),
+        ({"md5": "", "fw_version": "2.0.0"}, {}, True),
+        ({"md5": "", "fw_version": "1.0.0"}, {}, False),
+        ({"md5": "c" * 32}, {"rewritten_as": WANTED, "rewritten_md5": "c" * 32}, True),
+        ({"md5": "c" * 32}, {"rewritten_as": BEFORE, "rewritten_md5": "c" * 32}, False),
+    ],
+)
+@pytest.mark.parametrize("by", ["target", "order"])
+def test_a_device_is_on_target_by_checksum_by_name_or_by_what_its_updater_made_of_it(
+    conn: Connection, by: str, runs: dict[str, str], learned: dict[str, str], is_on_target: bool
+) -> None:
+    if by == "target":
+        targets.put(conn, [1], WANTED, source="rollout 1")
+    else:
+        ordered(conn, now=10.0)
+    conn.execute(device.update().values(**runs))
+    devices.learn(conn, 1, learned, evidence="", now=1.0)
+    found = {word: search.find(conn, f"is:{word}", now=NOW).total for word in ("on-target", "behind")}
+    assert found == {"on-target": int(is_on_target), "behind": int(not is_on_target)}
+    counted = overview.counts(conn)
+    assert (counted["on target"], counted["behind"]) == (found["on-target"], found["behind"])

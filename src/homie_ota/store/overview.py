@@ -170,28 +170,41 @@ def _ordered() -> sa.CTE:
 _ORDERED = _ordered()
 
 
-def _running(aim: sa.FromClause, pk: sa.ColumnElement[int]) -> tuple[Pks, ...]:
-    """Devices of `aim` (device_pk, sha256) that run that image: by checksum, by name where they tell none, or by the
-    checksum that they announce since their updater rewrote the flash mode of it. `pk` is the device's.
+def _rewritten(aim: sa.FromClause) -> Pks:
+    """Devices of `aim` (device_pk, sha256) that announce the checksum which they have of it since their updater rewrote
+    its flash mode.
     """
-    this = firmware.c.sha256 == aim.c.sha256
-    here = device.c.pk == aim.c.device_pk
-    named = (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
     rewritten, told = learned.alias("rewritten"), learned.alias("told")
-    base = sa.select(aim.c.device_pk)
     return (
-        base.join(firmware, this).join(device, (device.c.md5 == firmware.c.md5) & (aim.c.device_pk == pk)),
-        base.join(device, here & (device.c.md5 == "")).join(firmware, this & named),
-        base.join(rewritten, (rewritten.c.device_pk == aim.c.device_pk) & (rewritten.c.fact == REWRITTEN_AS))
+        sa.select(aim.c.device_pk)
+        .join(rewritten, (rewritten.c.device_pk == aim.c.device_pk) & (rewritten.c.fact == REWRITTEN_AS))
         .join(told, (told.c.device_pk == aim.c.device_pk) & (told.c.fact == REWRITTEN_MD5))
-        .join(device, here & (device.c.md5 == told.c.value))
-        .where(rewritten.c.value == aim.c.sha256),
+        .join(device, (device.c.pk == aim.c.device_pk) & (device.c.md5 == told.c.value))
+        .where(rewritten.c.value == aim.c.sha256)
     )
 
 
+_SAME = device.c.md5 == firmware.c.md5
+# 1.5 and esp32-homie tell no checksum: of them name and version have to do.
+_UNCHECKED = (
+    (device.c.md5 == "") & (device.c.fw_name == firmware.c.name) & (device.c.fw_version == firmware.c.version)
+)
+
+
+def _aimed_at(aim: sa.FromClause) -> Pks:
+    return sa.select(aim.c.device_pk).join(firmware, firmware.c.sha256 == aim.c.sha256)
+
+
 AIMED = sa.union_all(sa.select(target.c.device_pk), sa.select(_ORDERED.c.device_pk))
-# Targets image by image, by the index that holds checksum and pk; what was ordered, device by device.
-ON_TARGET = sa.union_all(*_running(target, device.c.pk + 0), *_running(_ORDERED, device.c.pk))
+ON_TARGET = sa.union_all(
+    # Image by image: an index holds checksum and pk of the devices. The sum keeps SQLite from asking one by one.
+    _aimed_at(target).join(device, _SAME & (target.c.device_pk == device.c.pk + 0)),
+    _aimed_at(target).join(device, (device.c.pk == target.c.device_pk) & _UNCHECKED),
+    _rewritten(target),
+    _aimed_at(_ORDERED).join(device, (device.c.pk == _ORDERED.c.device_pk) & (_SAME | _UNCHECKED)),
+    _rewritten(_ORDERED),
+)
+"""Who runs it: by checksum, by name and version, or by the checksum that it has since it was rewritten."""
 
 _IS: Mapping[Standing, Condition] = {
     # Most devices: with a sum again, or SQLite would read the row of each.
