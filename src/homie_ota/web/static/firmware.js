@@ -15,7 +15,7 @@
     made.textContent = text;
     return made;
   };
-  const size = (bytes) => bytes < 1048576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+  const size = (bytes) => bytes < 1024 ? `${bytes} B` : bytes < 1048576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
   const tell = (item, html) => {
     item.place.innerHTML = html;  // from our own server, which escapes what files and people say
     const again = item.place.querySelector("form.again");
