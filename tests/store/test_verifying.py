@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -236,9 +236,10 @@ def test_siblings_that_boot_whenever_they_wake_excuse_no_restart_loop(
         at_home.run(1)
     way_1 = {"name": "lamp", "version": "2.0.0"} if key == "v1" else {}
     ended = at_home.end(at_home.update("hall", new(key), **way_1))
-    assert ended.before["siblings"]["total"] == 3
+    before, after = (cast("dict[str, int]", each["siblings"]) for each in (ended.before, ended.after))
+    assert before["total"] == 3
     assert (ended.state, ended.code) == (S.FAILED, "restarting")
-    assert ended.after["siblings"]["restarted"] == 0
+    assert after["restarted"] == 0
 
 
 def test_sleepers_that_are_gone_longer_than_their_habit_do_tell(connection: Connection) -> None:

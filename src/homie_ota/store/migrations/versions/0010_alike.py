@@ -1,4 +1,4 @@
-"""Devices that are alike are counted by an index, and one is found by its id alone; lists of deployments in one state come in their order."""
+"""Indexes: devices that are alike, a device by its id alone, and the deployments of one state in their order."""
 
 from __future__ import annotations
 
