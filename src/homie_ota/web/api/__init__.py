@@ -17,7 +17,9 @@ from homie_ota.errors import HomieOtaError, WrongUse
 from homie_ota.web.api import (
     audit,
     cases,
+    description,
     docs,
+    events,
     firmware,
     fits,
     marks,
@@ -45,6 +47,7 @@ def build(web: Starlette) -> FastAPI:
         redirect_slashes=False,
         servers=[{"url": f"{prefix}/api/v1"}],
         root_path_in_servers=False,
+        generate_unique_id_function=lambda route: route.name,
         exception_handlers={
             RequestValidationError: _unreadable,
             **dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail),
@@ -53,6 +56,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(audit.router)
     app.include_router(cases.router)
+    app.include_router(events.router)
     app.include_router(firmware.router)
     app.include_router(fits.router)
     app.include_router(marks.router)
@@ -62,6 +66,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(rollouts.router)
     app.include_router(series.router)
     app.include_router(verdict.router)
+    app.openapi = description.completed(app, app.openapi)  # type: ignore[method-assign]
     app.add_api_route("/docs", docs.show, include_in_schema=False)
     for name in ("shell", "login", "listeners", "hub"):
         setattr(app.state, name, getattr(web.state, name))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from homie_ota.errors import WrongUse
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Cursor = Annotated[str, Query(max_length=4000)]
+Number = Annotated[int, Field(ge=0, le=2**53)]
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 FAILS: dict[int | str, dict[str, Any]] = {
     404: {**_PROBLEM, "description": "There is no such thing."},

@@ -11,7 +11,7 @@ from homie_ota.model import DeploymentState
 from homie_ota.store import deployments, devices, events, naming, search, waiting
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
-from homie_ota.web import actions, live, views
+from homie_ota.web import actions, views
 from homie_ota.web.api import shapes
 from homie_ota.web.api.asking import FAILS, Limit, cursor_number
 from homie_ota.web.device.deployment import number_of
@@ -91,7 +91,7 @@ async def delete_device(request: Request, id: str) -> shapes.Done:  # noqa: A002
 
 
 @router.post("/deployments", status_code=202, summary="Order an update", responses=FAILS)
-async def order(request: Request, body: shapes.Order, response: Response) -> shapes.DeploymentShape:
+async def order(request: Request, body: shapes.NewDeployment, response: Response) -> shapes.DeploymentShape:
     """Queued: the device gets the image as soon as it is ready; what waits longer than `until` ends as absent."""
     shell = shell_of(request)
     if body.until is not None and body.until.tzinfo is None:
@@ -145,12 +145,3 @@ def _deployment(conn: Connection, number: int) -> shapes.DeploymentShape:
     names, keys = naming.images(conn, [found.sha256]), naming.devices(conn, [found.device_pk])
     told = views.told_events(events.of_deployment(conn, number))
     return shapes.deployment(found, keys[found.device_pk][0], names[found.sha256], told)
-
-
-# --- Events -------------------------------------------------------------------------------------------------------
-
-
-@router.get("/events", summary="What changes, as server-sent events", response_class=Response)
-async def get_events(request: Request) -> Response:
-    """One JSON object each: `kind` is device, deployment, firmware, broker or all (load again)."""
-    return await live.stream(request)

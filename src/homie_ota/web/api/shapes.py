@@ -121,7 +121,7 @@ class Why(_Shape):
     steps: list[WhyStep]
 
 
-class Order(_Shape):
+class NewDeployment(_Shape):
     """What to order: `firmware` is a SHA-256 (its beginning is enough) or `NAME@VERSION`."""
 
     device: str

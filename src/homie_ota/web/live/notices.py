@@ -42,38 +42,47 @@ _ALSO_TOLD = frozenset({"sha256", "connected", "state"})
 
 async def stream(request: Request) -> StreamingResponse:
     """`GET /events`; ends when the listener goes, or when the bus says `stop`."""
+    return answer(request, _lines(shell_of(request)))
+
+
+def answer(request: Request, lines: AsyncIterator[str]) -> StreamingResponse:
+    """These lines as a stream to one more listener; raises Busy."""
     listeners: set[object] = request.app.state.listeners
     if len(listeners) >= LISTENERS:
         raise Busy(f"There are {LISTENERS} listeners already. Try again later.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _lines(shell_of(request), listeners), media_type="text/event-stream", headers=headers
-    )
+    return StreamingResponse(_counted(listeners, lines), media_type="text/event-stream", headers=headers)
 
 
-async def _lines(shell: Shell, listeners: set[object]) -> AsyncIterator[str]:
+async def _counted(listeners: set[object], lines: AsyncIterator[str]) -> AsyncIterator[str]:
     mark = object()
     listeners.add(mark)
     try:
-        with shell.bus.listen() as listener:
-            yield "retry: 2000\n\n"
-            while True:
-                notices = await listener.wait(SILENCE)
-                if not notices:
-                    yield ":\n\n"
-                    continue
-                await asyncio.sleep(MOMENT)
-                notices += await listener.wait(0)
-                if any(notice.kind == "stop" for notice in notices):
-                    return
-                for told in await _tell(shell, notices, missed=listener.missed):
-                    yield f"data: {json.dumps(told, ensure_ascii=True, separators=(',', ':'))}\n\n"
-                listener.missed = False
+        async for line in lines:
+            yield line
     finally:
         listeners.discard(mark)
 
 
-async def _tell(shell: Shell, notices: Iterable[Notice], *, missed: bool) -> list[dict[str, Any]]:
+async def _lines(shell: Shell) -> AsyncIterator[str]:
+    with shell.bus.listen() as listener:
+        yield "retry: 2000\n\n"
+        while True:
+            notices = await listener.wait(SILENCE)
+            if not notices:
+                yield ":\n\n"
+                continue
+            await asyncio.sleep(MOMENT)
+            notices += await listener.wait(0)
+            if any(notice.kind == "stop" for notice in notices):
+                return
+            for told in await tell(shell, notices, missed=listener.missed):
+                yield f"data: {json.dumps(told, ensure_ascii=True, separators=(',', ':'))}\n\n"
+            listener.missed = False
+
+
+async def tell(shell: Shell, notices: Iterable[Notice], *, missed: bool) -> list[dict[str, Any]]:
+    """What these notices are about, as it is now."""
     found: dict[tuple[str, Any], Notice] = {}
     for notice in notices:
         about = notice.about

@@ -1,0 +1,62 @@
+"""The end of the log as it grows: every event once, in the order of its number, from any number on.
+
+Rule: a number that is missing may still be being written by another process, whose transaction has not ended: nothing
+behind it is told before it is `settled` that it will not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from homie_ota.store.tables import event
+
+AT_ONCE = 500
+"""Events read in one transaction."""
+
+
+class Wanted(NamedTuple):
+    """Which events: empty and None are any."""
+
+    device_pk: int | None = None
+    kinds: Collection[str] = ()
+
+
+class Part(NamedTuple):
+    """Some events, oldest first; the number up to which all were looked at, and whether there may be more already."""
+
+    rows: list[dict[str, Any]]
+    reached: int
+    is_full: bool
+
+
+def newest(conn: Connection) -> int:
+    """The highest number of an event; 0 where there is none."""
+    return conn.execute(sa.select(sa.func.max(event.c.seq))).scalar() or 0
+
+
+def missing(conn: Connection, after: int, upto: int) -> int:
+    """How many numbers behind `after`, up to `upto`, are of no event (any more)."""
+    between = sa.select(sa.func.count()).where(event.c.seq > after, event.c.seq <= upto)
+    return max(0, upto - after - conn.execute(between).scalar_one())
+
+
+def part(conn: Connection, wanted: Wanted, *, after: int, settled: int, limit: int = AT_ONCE) -> Part:
+    """The next events behind `after`. Numbers up to `settled` that are missing will not come any more."""
+    query = sa.select(event.c.seq).where(event.c.seq > after).order_by(event.c.seq).limit(limit)
+    seqs = list(conn.execute(query).scalars())
+    reached = after
+    for seq in seqs:
+        if seq > reached + 1 and seq - 1 > settled:
+            break
+        reached = seq
+    chosen = sa.select(event).where(event.c.seq > after, event.c.seq <= reached)
+    if wanted.device_pk is not None:
+        chosen = chosen.where(event.c.device_pk == wanted.device_pk)
+    if wanted.kinds:
+        chosen = chosen.where(event.c.kind.in_(sorted(wanted.kinds)))
+    rows = [dict(row) for row in conn.execute(chosen.order_by(event.c.seq)).mappings()]
+    return Part(rows, reached, len(seqs) == limit and reached == seqs[-1])
