@@ -255,3 +255,24 @@ async def next_notice(lines: AsyncIterator[str]) -> Any:
         if "seq" not in told:  # an event has a number, a notice has none
             return told
     raise AssertionError("the stream ended")
+
+
+def test_a_body_that_is_too_large_is_refused(world: World) -> None:
+    kind = {"content-type": "application/json"}
+    unsized = (b" " * (1 << 18) for _ in range(8))
+    for content in (b" " * (2 << 20), unsized):
+        assert problem(world.client().post(f"{API}/deployments", content=content, headers=kind)) == (
+            413,
+            "too-large",
+        )
+
+
+def test_a_method_that_an_address_does_not_take_is_told_with_those_that_it_does(world: World) -> None:
+    for path, allowed in (
+        ("/rollouts", "GET, POST"),
+        ("/firmware/prune", "POST"),
+        ("/devices/x", "DELETE, GET"),
+    ):
+        answer = world.client().put(API + path)
+        assert problem(answer) == (405, "wrong-method")
+        assert answer.headers["allow"] == allowed

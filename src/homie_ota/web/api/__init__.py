@@ -22,6 +22,7 @@ from homie_ota.web.api import (
     events,
     firmware,
     fits,
+    limits,
     marks,
     people,
     properties,
@@ -51,6 +52,7 @@ def build(web: Starlette) -> FastAPI:
         exception_handlers={
             RequestValidationError: _unreadable,
             **dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail),
+            405: _wrong_method,
         },
     )
     app.include_router(routes.router)
@@ -66,6 +68,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(rollouts.router)
     app.include_router(series.router)
     app.include_router(verdict.router)
+    app.add_middleware(limits.SmallBodies)
     app.openapi = description.completed(app, app.openapi)  # type: ignore[method-assign]
     app.add_api_route("/docs", docs.show, include_in_schema=False)
     for name in ("shell", "login", "listeners", "hub"):
@@ -78,3 +81,12 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     said = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:5]]
     return await fail(request, WrongUse("; ".join(said) + "."))
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    """The answer to a method that an address does not take: it names those that it does."""
+    answer = await fail(request, error)
+    path = request.url.path.partition("/api/v1")[2]
+    if known := limits.methods(request.app.openapi()["paths"], path):
+        answer.headers["Allow"] = ", ".join(known)
+    return answer
