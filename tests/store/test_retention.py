@@ -47,7 +47,7 @@ async def test_what_is_old_goes_with_its_files_and_is_written_down(
     ((who, what, reason),) = await why(database)
     assert (who, what) == ("keep_newest", "deleted firmware")
     assert reason.startswith("lamp-1.0.bin, SHA-256 ")
-    assert await database.read(audit.verify) is None
+    assert (await database.read(audit.verify)).fault is None
     assert await retention.apply(database, files, 2, LATER) == []
 
 
