@@ -63,7 +63,12 @@ def test_going_back_says_for_how_many_there_is_a_way() -> None:
 
 def test_who_is_under_way_goes_back_afterwards() -> None:
     found = told(S.RUNNING, Numbers(Reach({D.TRANSFERRING: 2}, 5)))[Move.REVERT]
-    assert found[1].endswith("2 transferring: they go back afterwards.")
+    assert found[:2] == ("Revert", "2 transferring: they go back afterwards.")
+    one = told(S.RUNNING, Numbers(Reach({D.TRANSFERRING: 1}, 0), updated=1, covered=1))[Move.REVERT]
+    assert one[:2] == (
+        "Revert 1 of 1",
+        "1 gets the image that it ran before, once. 1 transferring: it goes back afterwards.",
+    )
 
 
 @pytest.mark.parametrize("state", [S.RUNNING, S.PAUSED, S.FINISHED, S.ABORTED])

@@ -81,3 +81,5 @@ def test_the_way_back_is_known_before_the_start() -> None:
     assert fleet.text.startswith("way back: 3 of 41. For the other 38")
     assert (fleet.asks, fleet.warns) == (True, True)
     assert (one.asks, one.warns) == (False, True)
+    assert one.text == "way back: 0 of 1. This server does not hold the image that it runs: upload it."
+    assert "the image that the other one runs" in way_back(40, 41).text

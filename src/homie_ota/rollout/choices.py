@@ -78,14 +78,24 @@ def _revert(told: Numbers) -> Choice | None:
     if not told.updated and not told.reach.running:
         return None
     lost = told.updated - told.covered
-    means = [f"{told.covered} get the image that they ran before, each once."]
+    means = [_back(told.covered)] if told.updated else []
     means += (
         [f"{lost} {'has' if lost == 1 else 'have'} no way back: that image is not stored here."]
         if lost
         else []
     )
-    means += [f"{stopping.cannot(told.reach)}: they go back afterwards."] if told.reach.running else []
-    return Choice(Move.REVERT, f"Revert {told.covered} of {told.updated}", " ".join(means))
+    under_way = "it goes" if told.reach.running == 1 else "they go"
+    means += [f"{stopping.cannot(told.reach)}: {under_way} back afterwards."] if told.reach.running else []
+    name = f"Revert {told.covered} of {told.updated}" if told.updated else "Revert"
+    return Choice(Move.REVERT, name, " ".join(means))
+
+
+def _back(count: int) -> str:
+    return (
+        "1 gets the image that it ran before, once."
+        if count == 1
+        else f"{count} get the image that they ran before, each once."
+    )
 
 
 _CHOICES: dict[Move, Callable[[Numbers], Choice | None]] = {

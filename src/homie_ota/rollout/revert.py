@@ -84,5 +84,7 @@ def way_back(covered: int, members: int) -> WayBack:
     text = f"way back: {covered} of {members}"
     if covered >= members:
         return WayBack(text, asks=False, warns=False)
-    missing = f"{text}. For the other {members - covered} this server does not hold the image that they run: upload it."
+    one = f"This server does not hold the image that {'it' if members == 1 else 'the other one'} runs: upload it."
+    some = f"For the other {members - covered} this server does not hold the image that they run: upload it."
+    missing = f"{text}. {one if members - covered == 1 else some}"
     return WayBack(missing, asks=members > 1, warns=True)

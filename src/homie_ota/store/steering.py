@@ -109,7 +109,8 @@ def _revert(connection: Connection, of: Rollout, now: float, by: str, reason: st
         raise Conflict(f"Rollout {of.id} has nothing to take back: none of its devices runs the new image.")
     moved = _move(connection, of, Move.REVERT, now, by, reason or "A person chose to go back.")
     memberships.withdraw(connection, of.id, "The rollout goes back.", now=now)
-    told = [f"Rollout {of.id} goes back: {going} devices get the image that they ran before."]
+    whose = "1 device gets the image that it" if going == 1 else f"{going} devices get the image that they"
+    told = [f"Rollout {of.id} goes back: {whose} ran before."]
     told += [f"{stopping.cannot(running)} cannot stop; they go back afterwards."] if running.running else []
     return Steered(moved, " ".join(told))
 
