@@ -150,6 +150,18 @@ def test_two_images_of_one_name_and_version_are_told_apart_by_their_hashes(world
     assert f"a={second.sha256}" in text
 
 
+def test_where_an_image_is_chosen_builds_of_one_version_are_told_apart(world: World) -> None:
+    world.device("hall", md5="0" * 32)
+    first, second = world.firmware(version="3.0.0"), world.firmware(version="3.0.0", flash_size=4 << 20)
+    other = world.firmware(version="3.1.0")
+    for path in ("/act?device=homie~hall", "/rollouts/new?query=fw:lamp", "/device/hall"):
+        rows = re.findall("<(?:option|tr).*lamp .*</(?:option|th)>", page(world, path))
+        text = "\n".join(re.sub('(?:value|href)="[^"]*"', "", row) for row in rows)
+        assert first.sha256[:8] in text, path
+        assert second.sha256[:8] in text, path
+        assert other.sha256[:8] not in text, path
+
+
 def test_few_of_many_images_are_offered_to_compare_with_those_of_the_same_name_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

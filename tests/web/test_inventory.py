@@ -230,6 +230,14 @@ def test_the_strip_says_what_an_image_would_do(world: World, images: tuple[Firmw
     assert "Way back: 2 of 2" in page
 
 
+def test_the_strip_says_for_whom_there_is_no_way_back_in_whole_sentences(world: World) -> None:
+    for at, md5 in enumerate((world.firmware(version="1.0.0").md5, "0" * 32)):
+        world.device(f"lamp-{at}", fw_version="1.0.0", md5=md5)
+    chosen = f"device=homie~lamp-0&device=homie~lamp-1&firmware={world.firmware().sha256}"
+    page = world.client(headers=BROWSER).get(f"/act?{chosen}").text
+    assert "Way back: 1 of 2. This server does not hold" in page
+
+
 def test_one_that_changes_gets_a_deployment_and_several_a_rollout(
     world: World, images: tuple[Firmware, Firmware]
 ) -> None:

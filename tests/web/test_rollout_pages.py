@@ -116,7 +116,7 @@ def test_what_devices_say_is_shown_as_text(world: World, name: str) -> None:
     ("path", "status"),
     [
         ("/rollouts/99", 404), ("/rollouts/x", 404), ("/rollouts?state=x", 400), ("/rollouts/new", 200),
-        ("/rollouts/99/story", 404), ("/rollouts/x/story", 404), ("/rollouts/new?query=fw:lamp", 404),
+        ("/rollouts/99/story", 404), ("/rollouts/x/story", 404), ("/rollouts/new?query=fw:lamp", 200),
         ("/rollouts/new?query=colour:red&firmware=lamp@2.0.0", 400),
         ("/rollouts/new?query=fw:lamp&firmware=lamp@2.0.0&waves=x", 400),
         ("/rollouts/new?query=fw:lamp&firmware=lamp@9", 404),

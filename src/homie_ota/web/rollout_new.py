@@ -19,7 +19,7 @@ from homie_ota.rollout.simulation import Played
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.previews import Line, Preview
-from homie_ota.web import actions, rollout_actions, rollout_views
+from homie_ota.web import actions, rollout_actions, rollout_views, views
 from homie_ota.web.classic import form
 from homie_ota.web.render import page_later, see
 from homie_ota.web.rollout_actions import Wanted
@@ -51,7 +51,7 @@ async def ask_rollout(request: Request) -> Response:
 async def _show(request: Request, fields: Mapping[str, str]) -> Response:
     shell = shell_of(request)
     seen, played, failed = None, None, None
-    if fields["query"] or fields["firmware"]:
+    if fields["firmware"]:  # a query alone is a form that somebody began
         try:
             seen = await rollout_actions.preview(shell, wanted(fields))
             played = await rollout_actions.simulate(shell, seen) if fields["simulate"] else None
@@ -61,6 +61,7 @@ async def _show(request: Request, fields: Mapping[str, str]) -> Response:
     values = {
         "fields": fields,
         "images": images,
+        "twins": views.twins(images),
         "chosen": seen.firmware.sha256 if seen else fields["firmware"],
         "options": any(fields[name] for name in (*wishes.FIELDS, "name", "standing", "follow")),
         "sentence": str(failed) if failed else "",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from homie_ota.model import Firmware
 from homie_ota.store import devices, naming, search
 from homie_ota.store.database import Connection
 from homie_ota.web import words
@@ -68,6 +70,13 @@ def log_events(conn: Connection, rows: Sequence[Row]) -> list[Row]:
     """The same, with the `device` (key and id, or None) that each is about."""
     names = naming.devices(conn, [row["device_pk"] for row in rows if row["device_pk"] is not None])
     return [{**row, "device": names.get(row["device_pk"])} for row in told_events(rows)]
+
+
+def twins(images: Iterable[Firmware]) -> frozenset[str]:
+    """The SHA-256 of those that share name and version with another: only their bytes tell them apart."""
+    found = list(images)
+    counts = Counter((each.name, each.version) for each in found)
+    return frozenset(each.sha256 for each in found if counts[each.name, each.version] > 1)
 
 
 def device_line(conn: Connection, pk: int) -> Row | None:

@@ -34,6 +34,7 @@ from homie_ota.store import (
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
+from homie_ota.web import views
 from homie_ota.web.device import days, facts, images, properties, running
 from homie_ota.web.device.curves import curves_of
 from homie_ota.web.live import Asked, LivePage, live_page
@@ -61,6 +62,7 @@ def read(conn: Connection, asked: Asked) -> Values:
         "why": explain(known),
         "choices": choices,
         "shelves": images.shelves(choices, row["fw_name"]),
+        "twins": views.twins(each.firmware for each in choices),
         "days": days.draw(strip.of(conn, pk, now)),
         "nodes": properties.of(conn, row, now),
         "awake": row["state"] in AWAKE,

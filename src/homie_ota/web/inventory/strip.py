@@ -18,6 +18,7 @@ from homie_ota.store import devices, previews, search
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.previews import Line, Preview
+from homie_ota.web import views
 
 NAMED = 200
 """So many devices can be chosen one by one; for more there is all that a query finds."""
@@ -113,8 +114,13 @@ def seen(conn: Connection, preview: Preview) -> Seen:
         tuple(len(wave) for wave in preview.waves),
         [(line.judged.row["device_id"], line.place.reason) for line in preview.left_out],
         tuple(each for each in preview.warnings if each != preview.way_back.text),
-        preview.way_back.text.capitalize() if members else "",
+        _sentence(preview.way_back.text) if members else "",
     )
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter; what follows keeps its own."""
+    return text[:1].upper() + text[1:]
 
 
 def _exactly(conn: Connection, line: Line) -> str:
@@ -129,6 +135,7 @@ def read(conn: Connection, fields: Fields, now: float) -> dict[str, Any]:
     """The values of the strip for these fields."""
     found = chosen(conn, fields, now)
     wanted = first_of(fields, "firmware")
+    images = images_for(conn, found.query, now)
     return {
         "chosen": found,
         "kept": [
@@ -137,7 +144,8 @@ def read(conn: Connection, fields: Fields, now: float) -> dict[str, Any]:
             for value in fields.get(name, ())
             if value
         ],
-        "images": images_for(conn, found.query, now),
+        "images": images,
+        "twins": views.twins(images),
         "wanted": wanted,
         "seen": judge(conn, found, wanted, now) if wanted else None,
         "done": None,
