@@ -66,6 +66,26 @@ def test_what_happened_is_filtered_by_device_firmware_person_kind_and_time(world
 
 
 @pytest.mark.parametrize(
+    ("kind", "data", "told"),
+    [
+        ("rollout", {"rollout": 3, "event": "create", "state": "draft"}, "rollout 3 made"),
+        ("rollout", {"rollout": 3, "event": "wave", "wave": 0, "state": "running"}, "rollout 3 wave 1 running"),
+        ("address", {"address": "homie~5ccf7fbd2216"}, "announces itself as homie/5ccf7fbd2216 from now on"),
+        ("property", {"event": "set", "node": "relay", "prop": "on", "value": "true"}, "relay/on set to true"),
+        ("retention", {"event": "pruned", "what": "messages", "count": 7}, "7 messages pruned"),
+        ("removed", {"event": "deleted"}, "deleted"),
+    ],
+)  # fmt: skip
+def test_what_is_in_the_log_is_said_in_words(
+    world: World, kind: str, data: dict[str, Any], told: str
+) -> None:
+    world.write(lambda conn: events.add(conn, kind, at=time.time(), data=data))
+    (said,) = re.findall(r'<td class="text">(.*?)</td>', page(world, "/log"))
+    assert re.sub("<[^>]*>", "", said) == told
+    assert ('href="/rollouts/3"' in said) is (kind == "rollout")
+
+
+@pytest.mark.parametrize(
     ("query", "word"),
     [
         ({"device": "nobody"}, "no device"),

@@ -9,7 +9,7 @@ from typing import Any
 from homie_ota.model import Firmware
 from homie_ota.store import devices, naming, search
 from homie_ota.store.database import Connection
-from homie_ota.web import words
+from homie_ota.web import rollout_views, words
 
 Row = dict[str, Any]
 
@@ -52,12 +52,28 @@ def _firmware_text(data: Row) -> str:
     return f"runs {data.get('name', '')} {data.get('version', '')} now".replace("  ", " ")
 
 
+def _address_text(data: Row) -> str:
+    return f"announces itself as {str(data.get('address', '')).replace('~', '/')} from now on"
+
+
+def _property_text(data: Row) -> str:
+    return f"{data.get('node', '')}/{data.get('prop', '')} set to {data.get('value', '')}"
+
+
+def _retention_text(data: Row) -> str:
+    return f"{data.get('count', 0)} {data.get('what', '')} pruned"
+
+
 _TEXTS: dict[str, Callable[[Row], str]] = {
+    "rollout": rollout_views.text,
+    "address": _address_text,
+    "property": _property_text,
+    "retention": _retention_text,
     "deployment": _deployment_text,
     "ota": _ota_text,
     "mark": _mark_text,
     "firmware": _firmware_text,
-    **dict.fromkeys(("quarantine", "leftover", "cure", "alarm"), _told_text),
+    **dict.fromkeys(("quarantine", "leftover", "cure", "alarm", "removed"), _told_text),
 }
 
 
@@ -67,9 +83,16 @@ def told_events(rows: Sequence[Row]) -> list[Row]:
 
 
 def log_events(conn: Connection, rows: Sequence[Row]) -> list[Row]:
-    """The same, with the `device` (key and id, or None) that each is about."""
+    """The same, with the `device` (key and id, or None) and the `rollout` (its number, or None) that each is about."""
     names = naming.devices(conn, [row["device_pk"] for row in rows if row["device_pk"] is not None])
-    return [{**row, "device": names.get(row["device_pk"])} for row in told_events(rows)]
+    return [
+        {**row, "device": names.get(row["device_pk"]), "rollout": _rollout(row)} for row in told_events(rows)
+    ]
+
+
+def _rollout(row: Row) -> int | None:
+    found = (row["data"] or {}).get("rollout") if row["kind"] == "rollout" else None
+    return found if isinstance(found, int) else None
 
 
 def twins(images: Iterable[Firmware]) -> frozenset[str]:
