@@ -22,6 +22,12 @@ from web.world import Server, World
 
 ADDRESSES = [address for addresses in PAGES.values() for address in addresses]
 FIRST_VISIT = 120 * 1024
+PUSHED = """
+[...document.querySelectorAll(".wide")]
+  .filter((each) => each.querySelector("td.text:not(:empty)") && each.scrollWidth > each.clientWidth + 1)
+  .map((each) => each.getAttribute("aria-label"))
+"""
+"""Tables with sentences that are wider than the page."""
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 
@@ -105,6 +111,7 @@ async def look_at(tab: Page) -> None:
         assert await axe.complaints(tab) == [], scheme
     await tab.set_viewport_size(PHONE)
     assert await tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert await tab.evaluate(PUSHED) == [], "a sentence that has to be pushed into sight is not read"
 
 
 async def transferred(finished: list[Request]) -> int:
