@@ -49,6 +49,7 @@ COMMANDS = (
     "user",
     "token",
     "audit",
+    "broker-config",
 )
 BELOW = {
     "user": ("list", "add", "role", "reset", "disable", "enable", "logout", "remove", "token"),

@@ -39,6 +39,7 @@ _COMMANDS = {
     "cancel": "update:cancel",
     "release": "queue:release",
     "leftovers": "queue:leftovers",
+    "broker-config": "broker_config:broker_config",
 }
 """Command → the module below `homie_ota.cli`, and its function: arguments → exit status."""
 

@@ -61,6 +61,7 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _release,
         _leftovers,
         _people,
+        _broker_config,
     ):
         add(commands)
     _simulate(commands, with_simulator)
@@ -223,6 +224,30 @@ def _leftovers(commands: Any) -> None:
 
 def _people(commands: Any) -> None:
     add_people(commands, _command, _storage)
+
+
+def _broker_config(commands: Any) -> None:
+    text = "make a configuration of mosquitto, with rights, for this fleet"
+    parser = _command(commands, "broker-config", text, asks=False)
+    _storage(parser)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write the files there (else print)")
+    parser.add_argument("--host", default="", metavar="H", help="where the broker listens (everywhere)")
+    parser.add_argument("--port", type=_count, metavar="P", help="its port (1883)")
+    parser.add_argument("--server-user", default="", metavar="U", help="homie-ota's user on the broker")
+    parser.add_argument(
+        "--reader",
+        action="append",
+        default=[],
+        metavar="U",
+        help="a user who watches and sets, as Home Assistant",
+    )
+    parser.add_argument(
+        "--shared-user", default="", metavar="U", help="all devices have this user (else each its id)"
+    )
+    parser.add_argument(
+        "--folder", default="/etc/mosquitto", metavar="DIR", help="where mosquitto has them (/etc/mosquitto)"
+    )
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,93 @@
+"""Who may publish and read which topics, and the text that tells it to mosquitto."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from homie_ota.cli import main
+from homie_ota.homie import access, push, url, v1
+from homie_ota.homie.reader import READERS
+from homie_ota.model import Address
+from homie_ota.mqtt import mosquitto
+from homie_ota.mqtt.mosquitto import Facts
+from homie_ota.simulator.generations import GENERATIONS, NODES, Generation
+
+TOLD = {tail for each in access.GENERATIONS for tail in each.tells}
+HEARD = {tail for each in access.GENERATIONS for tail in each.hears}
+
+
+def fits(topic: str, filters: set[str]) -> bool:
+    """Whether one of the filters has this topic."""
+    levels = topic.split("/")
+
+    def one(pattern: str) -> bool:
+        wanted = pattern.split("/")
+        if wanted[-1] == "#":
+            return all(left in ("+", right) for left, right in zip(wanted[:-1], levels, strict=False))
+        same_depth = len(wanted) == len(levels)
+        return same_depth and all(left in ("+", right) for left, right in zip(wanted, levels, strict=True))
+
+    return any(one(each) for each in filters)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS.values(), ids=GENERATIONS)
+def test_a_virtual_device_may_say_all_that_its_generation_says(generation: Generation) -> None:
+    said = {*generation.order, *generation.stats, generation.liveness.topic} - {NODES}
+    assert {each for each in said if not fits(each, TOLD)} == set()
+
+
+def test_what_the_server_reads_of_a_device_the_device_may_say_and_its_commands_it_may_not() -> None:
+    assert {each for each in READERS if not fits(each, TOLD)} == {"$ota"}
+    commands = {each for each in HEARD if not each.endswith("/#")} - {"+/+/set"}
+    own = {each for each in commands if fits(each, TOLD)}
+    assert own == {f"$implementation/{each}" for each in ("reset", "reboot", "logging")}
+
+
+def test_every_offer_reaches_a_device_that_may_read_its_commands() -> None:
+    lamp = Address("homie/", "lamp")
+    offers = (
+        v1.offer(lamp, firmware_name="a", version="2", running_name="a", running_version="1"),
+        push.offer(lamp, "0" * 32, b"x"),
+        url.offer(lamp, "http://here/"),
+    )
+    for offer in offers:
+        assert offer is not None
+        assert fits(offer.topic.removeprefix("homie/lamp/"), HEARD)
+
+
+@pytest.mark.parametrize("device", ["5", "a+b", "#", "a/b", "a:b", "a b", "a\nb"])
+def test_an_id_that_would_speak_for_others_or_break_the_file_is_no_user(device: str) -> None:
+    assert not access.is_user(device)
+    text = mosquitto.configuration(Facts(bases=("homie/",), devices=(device, "GuestRoom")))
+    assert "homie-ota.passwd GuestRoom\n" in text
+    assert f"NOT for {device!a}" in text
+    assert [line for line in text.splitlines() if "NOT for" in line and not line.startswith("#")] == []
+
+
+def test_the_limit_of_a_message_is_the_largest_image_as_base64() -> None:
+    lines = mosquitto.configuration(Facts(bases=("homie/",), largest_image=3 << 20)).splitlines()
+    assert f"message_size_limit {(4 << 20) + 65_536}" in lines
+    assert "max_queued_messages 1000000" in lines
+
+
+def test_the_command_takes_base_topics_and_user_from_the_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "homie-ota.toml"
+    config.write_text('[mqtt]\nbase_topics = ["house/"]\nusername = "updater"\n', "utf-8")
+    assert main(["broker-config", "--json", "--config", str(config), "--data", str(tmp_path)]) == 0
+    files = json.loads(capsys.readouterr().out)
+    assert "user updater\ntopic readwrite house/#\n" in files["homie-ota.acl"]
+    assert "pattern read house/5/%u/$implementation/ota/firmware/+\n" in files["homie-ota.acl"]
+    assert "homie/%u" not in files["homie-ota.acl"]
+
+
+@pytest.mark.parametrize("options", [["--reader", "a b"], ["--reader", "x", "--shared-user", "x"]])
+def test_a_name_that_cannot_be_a_user_of_its_own_is_wrong_use(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["broker-config", "--data", str(tmp_path), *options]) == 2
+    assert "user" in capsys.readouterr().err
