@@ -23,7 +23,7 @@ from homie_ota.simulator.generations import GENERATIONS
 from homie_ota.simulator.images import read_sketch
 from homie_ota.simulator.setup import Setup
 from homie_ota.simulator.values import Faults, Hardware, Identity, Node, Property, Timing
-from homie_ota.store import deployments, pace, verifying
+from homie_ota.store import deployments, learned, pace, verifying
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.tables import deployment
 from played import House
@@ -429,6 +429,8 @@ def test_reboots_and_transfers_are_measured_and_the_next_deadlines_follow(connec
     past = pace.past(connection, at_home.pk("hall"))
     assert list(past.reboots) == [pytest.approx(40, abs=1.5)]
     assert past.rates[0] > 10_000
+    told = {each.fact: each.evidence for each in learned.of_device(connection, at_home.pk("hall"))}
+    assert told[pace.RATE] == f"deployment {number}"
     at_home.members["hall"]._aftermath._boots = 0
     again = at_home.get(at_home.update("hall", sample_image("lamp", "3.0.0", "v3")))
     assert again.state is S.REBOOTING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,18 @@ import pytest
 from homie_ota.fleet.packed import Curves
 from homie_ota.model import Publish
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import accounts, audit, deployments, devices, events, marks, rhythm, series, transcript
+from homie_ota.store import (
+    accounts,
+    audit,
+    deployments,
+    devices,
+    events,
+    marks,
+    pace,
+    rhythm,
+    series,
+    transcript,
+)
 from homie_ota.store.database import Connection
 from homie_ota.store.learned import Lesson
 from homie_ota.store.strip import Band, Cell, Strip
@@ -71,6 +83,11 @@ def test_the_verdict_is_the_first_thing(world: World) -> None:
     assert "Runs lamp 1.0.0 since" in text
     assert "well as far as it tells; nothing to do." in text
     assert text.index("Runs lamp 1.0.0") < text.index("<h2>")
+
+
+def test_since_is_a_moment_and_not_an_age(world: World) -> None:
+    lamp(world, state_since=1_790_000_000.0)
+    assert re.search(r'since <time [^>]*data-clock="when">2026-09-21', page(world))
 
 
 def test_the_api_tells_the_same_verdict(world: World) -> None:
@@ -208,9 +225,11 @@ def test_every_fact_says_where_it_comes_from_and_how_old_it_is(world: World) -> 
     row = world.read(lambda c: devices.row(c, pk))
     assert row is not None
     taught = [Lesson("chip_size", "4194304", "it said so over HTTP", now - 99.0)]
+    taught.append(Lesson(pace.RATE, "50089.6 10240.0", "its last 2 deployments", now - 9.0))
     found = {each.label: each for each in facts.known(row, taught, image, now - 3000.0)}
     assert found["implementation"][1:] == ("esp8266", "announced over MQTT", now - 3000.0)
     assert found["signal"][1:] == ("60 %", "statistics over MQTT", now - 30)
+    assert found["rate of its transfers"].value == "49 KB/s, 10 KB/s"
     assert found["flash chip"][1:] == ("4 MB", "it said so over HTTP", now - 99.0)
     assert found["chip"][1:] == ("esp8266", "read from the image that it runs", image.uploaded_at)
     assert all(each.source for each in found.values())

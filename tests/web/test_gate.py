@@ -314,6 +314,16 @@ def test_the_word_of_one_visitor_is_of_no_use_to_another(world: World) -> None:
     assert mine.post("/update", data=form).status_code == 303
 
 
+def test_the_page_of_the_api_leads_to_an_account_only_where_there_is_one(
+    make_world: Callable[..., World],
+) -> None:
+    def shown(client: Any) -> str:
+        return str(client.get("/api/v1/docs").text.partition("<main")[2])
+
+    assert 'href="/account"' not in shown(make_world().client(headers=BROWSER))
+    assert 'href="/account"' in shown(logged_in(make_world(admin=True)))
+
+
 def test_the_page_of_the_api_may_try_it(world: World) -> None:
     firmware = world.firmware()
     world.device("hall")

@@ -14,7 +14,7 @@ from web.world import BROWSER, World
 AFTER = {
     "fw_name": "lamp", "fw_version": "2.0.0", "md5": "b" * 32, "heap": 17_100.0, "signal": 78.0, "rounds": 4,
     "nodes": ["light<script>"], "restarts": 1, "verdict": "worse",
-    "siblings": {"heap": 30_500.0, "signal": 80.0, "total": 2, "gone": 0, "silent": 0, "restarted": 0},
+    "siblings": {"heap": 30_500.0, "signal": 80.0, "total": 1, "gone": 0, "silent": 0, "restarted": 0},
     "findings": [{"code": "worse-heap", "verdict": "worse", "text": "free heap −43 %, untouched −1 % (2 devices)"}],
 }  # fmt: skip
 
@@ -40,8 +40,9 @@ def judged(world: World) -> Deployment:
 def test_the_page_shows_before_and_after_beside_the_untouched(world: World) -> None:
     page = world.client(headers=BROWSER).get(f"/deployment/{judged(world).id}").text
     assert "Before and after: worse" in page
-    for cell in ("29 KB", "17 KB", "30 KB", "80 %", "78 %", "2 devices"):
+    for cell in ("29 KB", "17 KB", "30 KB", "80 %", "78 %", "2 devices", "1 device"):
         assert f'<td class="number">{cell}</td>' in page, cell
+    assert "1 devices" not in page
     assert "<small>harmful, worse-heap</small>" in page
     assert "free heap −43 %, untouched −1 % (2 devices): <b>worse</b>." in page
     assert "light<script>" not in page

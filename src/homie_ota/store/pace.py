@@ -97,7 +97,9 @@ def _learn(connection: Connection, of: Deployment, fact: str, measured: float, n
         "device_pk": of.device_pk,
         "fact": fact,
         "value": " ".join(f"{each:.1f}" for each in kept),
-        "evidence": f"its last {len(kept)} deployments, the newest is {of.id}",
+        "evidence": f"deployment {of.id}"
+        if len(kept) == 1
+        else f"its last {len(kept)} deployments, the newest is {of.id}",
         "at": now,
     }
     upsert(connection, learned, [row], ["device_pk", "fact"], ["value", "evidence", "at"])

@@ -6,7 +6,7 @@ or a deployment taught has its own time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from homie_ota.model import Firmware
@@ -142,8 +142,15 @@ def _value(each: Lesson) -> str:
         return words.size(number)
     if each.fact in _FLASHES and number is not None:
         return words.flash(number)
-    unit = {pace.REBOOT: "s", pace.RATE: "B/s"}.get(each.fact)
-    return ", ".join(f"{word} {unit}" for word in each.value.split()) if unit else each.value
+    say = _MEASURED.get(each.fact)
+    return ", ".join(say(word) for word in each.value.split()) if say else each.value
+
+
+def _rate(word: str) -> str:
+    return f"{float(word) / 1024:.0f} KB/s" if word.replace(".", "", 1).isdecimal() else word
+
+
+_MEASURED: dict[str, Callable[[str], str]] = {pace.REBOOT: lambda word: f"{word} s", pace.RATE: _rate}
 
 
 _SHOWN = frozenset(
