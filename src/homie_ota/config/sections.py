@@ -38,7 +38,7 @@ class HttpSettings(_Section):
     both or none. `device_port` is a second port, plain HTTP, where only devices get answers (0: none), for few of them
     speak TLS. `requests_per_second` is what one address, and the tokens of one account, may ask for in the long run
     (0: no limit); devices that ask for an image do not count. What proxies say in headers (`X-Forwarded-…`,
-    `X-Ingress-Path`) counts only from `trusted_proxies`.
+    `X-Ingress-Path`) counts only from `trusted_proxies`. `mdns`: the pages are announced on the local network.
     """
 
     host: str = "0.0.0.0"
@@ -52,6 +52,7 @@ class HttpSettings(_Section):
     requests_per_second: Annotated[float, Field(ge=0)] = 100.0
     trusted_proxies: Networks = ("127.0.0.1", "::1")
     metrics_open: bool = False
+    mdns: bool = True
 
     @model_validator(mode="after")
     def _both_or_none(self) -> HttpSettings:

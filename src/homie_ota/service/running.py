@@ -28,6 +28,7 @@ from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session, scan
 from homie_ota.service.known import known_secrets
+from homie_ota.service.mdns import announcement
 from homie_ota.service.places import choose_broker, own_address
 from homie_ota.service.ports import Ports
 from homie_ota.service.reaching import Reaching
@@ -70,6 +71,7 @@ class Service:
         self.session = await self._session()
         dispatch = self._dispatch()
         rollouts = Rollouts(self.database, self.bus, may=dispatch.leads)
+        told = announcement(self.settings, ports.scheme, ports.address)
         self._tasks = [
             asyncio.create_task(self._run(work, name), name=name)
             for name, work in (
@@ -82,6 +84,7 @@ class Service:
                 ("leftovers", self._leftovers(dispatch).run),
                 ("gaps", self._watch_drops),
                 *((("certificate", ports.certificate.run),) if ports.certificate else ()),
+                *((("mdns", told.run),) if told else ()),
             )
         ]
         app = web.build(self._shell())
