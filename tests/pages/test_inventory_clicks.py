@@ -109,7 +109,7 @@ async def test_cells_change_in_place_and_rows_stay_until_asked(site: Site, tab: 
     await _press(tab, "jx")
     await _say(site, pks[3], state="alert", state_since=site.world.shell.clock())
     await expect(tab.locator(f"#row-{pks[3]} .state")).to_have_text("alert")
-    await expect(tab.locator("#summary")).to_contain_text("1 NEED YOU")
+    await expect(tab.locator("#summary")).to_contain_text("1 NEEDS YOU")
     assert await _ids(tab) == before
     await expect(tab.locator("#moves")).to_contain_text("1 moved")
     await expect(tab.locator(f"#row-{pks[0]} input")).to_be_checked()

@@ -137,9 +137,9 @@ def test_only_the_rows_that_changed_are_drawn_anew(world: World, images: tuple[F
 
 def test_the_top_line_is_counted_again_after_news_only(world: World) -> None:
     world.device("hall")
-    assert "1 devices" in parts(world)["summary"]
+    assert "1 device<" in parts(world)["summary"]
     world.device("attic")
-    assert "1 devices" in parts(world)["summary"]  # nobody said so yet
+    assert "1 device<" in parts(world)["summary"]  # nobody said so yet
     world.bus.say("device", device_pk=2)
     assert "2 devices" in parts(world)["summary"]
 
