@@ -91,7 +91,7 @@ def _connection(known: Known) -> Line:
 def _drops(known: Known) -> Line:
     number = known.broker.dropped
     if not number:
-        return Line(_("drops"), GOOD, _("The broker says of no message that it dropped it."))
+        return Line(_("drops"), GOOD, _("The broker reports no dropped message."))
     said = ngettext(
         "The broker says that it dropped %(num)s message.",
         "The broker says that it dropped %(num)s messages.",
@@ -133,7 +133,7 @@ def _lag(known: Known) -> Line:
         verdict,
         said
         if verdict is not GOOD
-        else _("What is heard is in rows within %(lag)s.", lag=_seconds(max(lag, 0.1))),
+        else _("What devices say is stored within %(lag)s.", lag=_seconds(max(lag, 0.1))),
         "" if verdict is GOOD else advice,
     )
 
@@ -210,7 +210,7 @@ def _clock(known: Known) -> Line:
             "The clock was put back, or was wrong before. What is in the future stays on top of the log until then."
         )
         return Line(_("clock"), MIND, _("The log has events of the future:"), advice, known.vitals.newest)
-    return Line(_("clock"), GOOD, _("Agrees with the log."))
+    return Line(_("clock"), GOOD, _("It agrees with the times in the log."))
 
 
 def _quarantine(known: Known) -> Line:
