@@ -14,6 +14,9 @@ from homie_ota.model import Address
 from homie_ota.mqtt import mosquitto
 from homie_ota.mqtt.mosquitto import Facts
 from homie_ota.simulator.generations import GENERATIONS, NODES, Generation
+from homie_ota.store.database import Database
+from homie_ota.store.tables import device, device_address
+from webserver import DEVICE
 
 TOLD = {tail for each in access.GENERATIONS for tail in each.tells}
 HEARD = {tail for each in access.GENERATIONS for tail in each.hears}
@@ -91,3 +94,19 @@ def test_a_name_that_cannot_be_a_user_of_its_own_is_wrong_use(
 ) -> None:
     assert main(["broker-config", "--data", str(tmp_path), *options]) == 2
     assert "user" in capsys.readouterr().err
+
+
+def test_the_devices_that_are_known_get_their_command_for_a_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Database(str(tmp_path / "homie-ota.sqlite3"))
+    database.migrate()
+    now = {"state_since": 1.0, "first_seen": 1.0, "last_seen": 1.0}
+    known = {**DEVICE, **now, "version_key": "", "pk": 1, "base": "homie/", "device_id": "hall-lamp"}
+    address = {"kind": "homie", "base": "homie/", "device_id": "hall-lamp", "device_pk": 1, "since": 1.0}
+    database.write_now(lambda c: c.execute(device.insert(), [known]))
+    database.write_now(lambda c: c.execute(device_address.insert(), [address]))
+    database.close()
+    assert main(["broker-config", "--json", "--data", str(tmp_path)]) == 0
+    text = json.loads(capsys.readouterr().out)["homie-ota.conf"]
+    assert "mosquitto_passwd /etc/mosquitto/homie-ota.passwd hall-lamp\n" in text

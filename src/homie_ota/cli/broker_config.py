@@ -85,6 +85,6 @@ def _devices(settings: Settings) -> tuple[str, ...]:
     database = Database(url)
     try:
         database.require_current()
-        return tuple(sorted({each.device_id for each in database.read_now(devices.addresses)}))
+        return tuple(sorted({each.device_id for each in database.read_now(devices.addresses) if each.base}))
     finally:
         database.close()
