@@ -169,7 +169,7 @@ def test_readings_have_numbers_where_they_are_numbers(world: World) -> None:
         {"device_pk": pk, "node": "t", "prop": "unit", "value": "°C", "num": None, "at": 2.0},
     ]
     world.write(lambda c: devices.save_readings(c, rows))
-    told = world.client().get(f"{API}/devices/hall/readings").json()
+    told = world.client().get(f"{API}/devices/hall/readings").json()["items"]
     assert [(each["property"], each["value"], each["number"]) for each in told] == [
         ("degrees", "21.5", 21.5),
         ("unit", "°C", None),

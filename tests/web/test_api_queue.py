@@ -30,7 +30,7 @@ def held(world: World, *versions: str) -> int:
 def test_what_is_in_quarantine_is_listed_and_refused_and_a_release_lets_it_go(world: World) -> None:
     pk = held(world, "2.0.0", "3.0.0")
     client = world.client()
-    told = client.get(f"{API}/quarantine").json()
+    told = client.get(f"{API}/quarantine").json()["items"]
     assert {(each["device"], each["firmware_version"], each["code"]) for each in told} == {
         ("homie~hall", "2.0.0", "came-back-old"),
         ("homie~hall", "3.0.0", "came-back-old"),
@@ -80,7 +80,7 @@ def leave(world: World, kind: str = "image", topic: str = TOPIC, text: str = "a"
 def test_a_leftover_is_listed_with_what_clears_it_and_cleared_only_when_asked(world: World) -> None:
     leave(world)
     client = world.client()
-    (told,) = client.get(f"{API}/leftovers").json()
+    (told,) = client.get(f"{API}/leftovers").json()["items"]
     assert (told["topic"], told["kind"], told["device"], told["asked_at"]) == (
         TOPIC,
         "image",

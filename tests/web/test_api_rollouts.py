@@ -83,7 +83,7 @@ def test_a_preview_tells_who_goes_when_and_writes_nothing(world: World) -> None:
     assert [(each["version"], each["devices"]) for each in told["missing"]] == [("0.1", 1)]
     assert 0 < told["estimate"]["low"] < told["estimate"]["high"]
     assert told["simulation"] is None
-    assert world.client().get(f"{API}/rollouts").json() == {"items": [], "next": None}
+    assert world.client().get(f"{API}/rollouts").json() == {"items": [], "total": 0, "next": None}
     assert world.read(audit.recent) == []
 
 

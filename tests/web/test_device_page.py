@@ -453,7 +453,7 @@ def test_a_deletion_is_undone_from_the_page_and_by_the_api(world: World) -> None
     assert back.headers["location"] == "/device/homie~hall"
     assert "#attic" in page(world)
     assert world.client().delete("/api/v1/devices/hall").status_code == 200
-    listed = world.client().get("/api/v1/removed").json()
+    listed = world.client().get("/api/v1/removed").json()["items"]
     assert [each["device"] for each in listed] == ["homie~hall"]
     assert world.client().post(f"/api/v1/removed/{listed[0]['number']}/undo").json() == {
         "detail": "homie~hall is back."

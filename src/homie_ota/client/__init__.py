@@ -54,7 +54,7 @@ class Api(RolloutCalls):
 
     def readings(self, device: str) -> list[Json]:
         """What the device's properties said last."""
-        return self._list("GET", f"/devices/{segment(device)}/readings")
+        return list(self._all(f"/devices/{segment(device)}/readings", {"limit": PAGE}))
 
     def why(self, device: str) -> Json:
         """Why the device is, or is not, being updated."""
@@ -158,7 +158,7 @@ class Api(RolloutCalls):
 
     def leftovers(self) -> list[Json]:
         """What is kept on the broker that devices would act on."""
-        return self._list("GET", "/leftovers")
+        return list(self._all("/leftovers", {"limit": PAGE}))
 
     def look_for_leftovers(self) -> Json:
         """Have the broker looked at again."""

@@ -12,7 +12,7 @@ class PeopleCalls(Calls):
 
     def people(self) -> list[Json]:
         """Every account, by name."""
-        return self._list("GET", "/people")
+        return list(self._all("/people", {"limit": PAGE}))
 
     def add(self, name: str, role: str) -> Json:
         """Make an account; it has its password in `password`. Conflict, WrongUse."""
@@ -36,7 +36,7 @@ class PeopleCalls(Calls):
 
     def tokens(self) -> list[Json]:
         """One's own tokens, or as administrator those of all."""
-        return self._list("GET", "/tokens")
+        return list(self._all("/tokens", {"limit": PAGE}))
 
     def make_token(self, wanted: Json) -> Json:
         """Make a token (`label`, `rights`, `expires_at`, `owner`); its secret is in `token`."""

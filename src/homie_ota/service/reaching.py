@@ -27,7 +27,9 @@ class Reaching:
     def _open(self) -> Session:
         session = self._session()
         if session is None or not session.connected:
-            raise Unreachable("There is no connection to the broker. Nothing was changed; try again when it is back.")
+            raise Unreachable(
+                "There is no connection to the broker. Nothing was changed; try again when it is back."
+            )
         return session
 
     async def _look(self, filters: Sequence[str]) -> list[Kept] | None:

@@ -24,6 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from homie_ota import __version__
 from homie_ota.model import Address
 from homie_ota.web import assets, texts, words
+from homie_ota.web.compiled import Compiled
 from homie_ota.web.forms import Visit
 from homie_ota.web.moments import Moments
 from homie_ota.web.people import Person
@@ -50,6 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=Compiled(),
         extensions=["jinja2.ext.i18n"],
     )
     found.install_gettext_callables(texts.plain, texts.plain_number, newstyle=True)  # type: ignore[attr-defined]

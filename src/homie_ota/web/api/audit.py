@@ -15,9 +15,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from homie_ota.store import audit
+from homie_ota.store import audit, totals
 from homie_ota.store.database import Connection
-from homie_ota.web.api.asking import Limit, Shape, cursor_number
+from homie_ota.web.api.asking import Cursor, Limit, Shape, cursor_number
 from homie_ota.web.shell import Shell, shell_of
 
 router = APIRouter()
@@ -42,6 +42,7 @@ class AuditPage(Shape):
     """Rows of the audit log, newest first."""
 
     items: list[AuditRow]
+    total: int
     next: str | None
 
 
@@ -56,12 +57,17 @@ class AuditState(Shape):
 
 
 @router.get("/audit", summary="The audit log, newest first")
-async def list_audit(request: Request, limit: Limit = 100, cursor: str = "") -> AuditPage:
+async def list_audit(request: Request, limit: Limit = 100, cursor: Cursor = "") -> AuditPage:
     """Who did what, why and from where; needs the right “admin”."""
     before = cursor_number(cursor)
-    found = await shell_of(request).database.read(lambda conn: audit.recent(conn, limit=limit, before=before))
-    following = str(found[-1]["seq"]) if len(found) == limit else None
-    return AuditPage(items=[AuditRow(**row) for row in found], next=following)
+
+    def read(conn: Connection) -> AuditPage:
+        found = audit.recent(conn, limit=limit + 1, before=before)
+        following = str(found[limit - 1]["seq"]) if len(found) > limit else None
+        items = [AuditRow(**row) for row in found[:limit]]
+        return AuditPage(items=items, total=totals.deeds(conn), next=following)
+
+    return await shell_of(request).database.read(read)
 
 
 @router.get("/audit/verify", summary="Whether the audit log is as it was written")

@@ -14,7 +14,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, firmware_actions, firmware_pages, firmware_upload
 from homie_ota.web.api import firmware_shapes as shapes
-from homie_ota.web.api.asking import FAILS, Limit, cursor_number
+from homie_ota.web.api.asking import FAILS, Cursor, Limit, cursor_number
 from homie_ota.web.api.shapes import Done
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
@@ -36,7 +36,7 @@ async def list_firmware(
     version: str | None = None,
     sort: str = "-uploaded",
     limit: Limit = 100,
-    cursor: str = "",
+    cursor: Cursor = "",
 ) -> shapes.FirmwarePage:
     """`sort` is one of name, version, size, chip, brand, uploaded, description; with `-` in front downwards."""
     start = cursor_number(cursor) or 0

@@ -16,7 +16,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store import fits
 from homie_ota.store.database import Connection
 from homie_ota.store.fits import Judged, Part
-from homie_ota.web.api.asking import FAILS, Limit, Shape, cursor_number
+from homie_ota.web.api.asking import FAILS, Cursor, Limit, Shape, cursor_number
 from homie_ota.web.api.shapes import Moment, moment
 from homie_ota.web.shell import shell_of
 
@@ -83,7 +83,7 @@ async def get_fits(
     ] = None,
     override: Annotated[str, Query(description="as if this reason had been given")] = "",
     limit: Limit = 100,
-    cursor: str = "",
+    cursor: Cursor = "",
 ) -> FitsShape:
     """`fits`, `of` and `with_warnings` count all devices that were asked about, whatever the page shows."""
     shell, last = shell_of(request), cursor_number(cursor)

@@ -15,7 +15,7 @@ from homie_ota.store import accounts, people
 from homie_ota.store.accounts import Right
 from homie_ota.web import people_actions
 from homie_ota.web.actions import actor_of
-from homie_ota.web.api.asking import FAILS, Shape
+from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, Shape, cut
 from homie_ota.web.api.shapes import Done, Moment
 from homie_ota.web.gate import person_of
 from homie_ota.web.shell import Shell, shell_of
@@ -39,9 +39,11 @@ class Somebody(Shape):
 
 
 class People(Shape):
-    """All accounts, by name."""
+    """Some accounts, by name; `next` is the cursor of the following page."""
 
     items: list[Somebody]
+    total: int
+    next: str | None
 
 
 class NewPerson(Shape):
@@ -77,9 +79,11 @@ class TokenShape(Shape):
 
 
 class Tokens(Shape):
-    """Tokens, newest first."""
+    """Some tokens, newest first; `next` is the cursor of the following page."""
 
     items: list[TokenShape]
+    total: int
+    next: str | None
 
 
 class NewToken(Shape):
@@ -101,12 +105,18 @@ class WithSecret(TokenShape):
 
 
 @router.get("/people", summary="Who may come in")
-async def list_people(request: Request) -> People:
+async def list_people(request: Request, limit: Limit = 100, cursor: Cursor = "") -> People:
     """Every account; needs the right “admin”, as all of these."""
     shell = shell_of(request)
     now = shell.clock()
-    found = await shell.database.read(lambda conn: people.listing(conn, now))
-    return People(items=[Somebody(**_somebody(row)) for row in found])
+    found = sorted(await shell.database.read(lambda conn: people.listing(conn, now)), key=_by_name)
+    page = cut(found, _by_name, limit, cursor)
+    items = [Somebody(**_somebody(row)) for row in found[page.begin : page.end]]
+    return People(items=items, total=len(found), next=page.next)
+
+
+def _by_name(row: Mapping[str, Any]) -> Key:
+    return (row["name"],)
 
 
 @router.post("/people", status_code=201, summary="Make an account", responses=FAILS)
@@ -166,14 +176,21 @@ def _somebody(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @router.get("/tokens", summary="API tokens: one's own, or as administrator those of all")
-async def list_tokens(request: Request, owner: str = "") -> Tokens:
+async def list_tokens(request: Request, owner: str = "", limit: Limit = 100, cursor: Cursor = "") -> Tokens:
     """What each is for, what it may, when it was used; the secret itself is not known here."""
     person = person_of(request)
     whose = owner or (None if person.may_admin else person.name)
     if whose != person.name and not person.may_admin:
         raise NotAllowed("Only an administrator may see the tokens of others.")
-    found = await shell_of(request).database.read(lambda conn: accounts.tokens(conn, whose))
-    return Tokens(items=[TokenShape(**_token(row)) for row in found])
+    read = shell_of(request).database.read
+    found = sorted(await read(lambda conn: accounts.tokens(conn, whose)), key=_by_age)
+    page = cut(found, _by_age, limit, cursor)
+    items = [TokenShape(**_token(row)) for row in found[page.begin : page.end]]
+    return Tokens(items=items, total=len(found), next=page.next)
+
+
+def _by_age(row: Mapping[str, Any]) -> Key:
+    return (-float(row["created_at"]), row["digest"])
 
 
 @router.post("/tokens", status_code=201, summary="Make an API token", responses=FAILS)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from homie_ota.homie.setting import LONGEST
 from homie_ota.store import removed
 from homie_ota.web import actions
-from homie_ota.web.api.asking import FAILS, Shape
+from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, Shape, cut
 from homie_ota.web.api.shapes import Done, Moment, moment
 from homie_ota.web.device import acts
 from homie_ota.web.shell import shell_of
@@ -71,13 +71,23 @@ class Copy(Shape):
     kept_until: Moment
 
 
+class Copies(Shape):
+    """Some of them, the newest first; `next` is the cursor of the following page."""
+
+    items: list[Copy]
+    total: int
+    next: str | None
+
+
 @router.get("/removed", summary="Devices that were deleted and can be put back")
-async def list_removed(request: Request) -> list[Copy]:
+async def list_removed(request: Request, limit: Limit = 100, cursor: Cursor = "") -> Copies:
     """The newest first; each is kept for a day."""
     shell = shell_of(request)
     now = shell.clock()
     found = await shell.database.read(lambda conn: removed.recent(conn, now))
-    return [
+    found.sort(key=_by_news)
+    page = cut(found, _by_news, limit, cursor)
+    items = [
         Copy(
             number=each.device_pk,
             device=each.address.key,
@@ -86,8 +96,13 @@ async def list_removed(request: Request) -> list[Copy]:
             deleted_by=each.by,
             kept_until=moment(each.until),
         )
-        for each in found
+        for each in found[page.begin : page.end]
     ]
+    return Copies(items=items, total=len(found), next=page.next)
+
+
+def _by_news(of: removed.Removed) -> Key:
+    return (-float(of.at), float(of.device_pk))
 
 
 @router.post("/removed/{number}/undo", summary="Put a deleted device back", responses=FAILS)

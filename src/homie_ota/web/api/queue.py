@@ -12,11 +12,13 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.store.leftovers import Leftover
 from homie_ota.web import actions, queue_actions
-from homie_ota.web.api.asking import FAILS, Shape
+from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, Shape, cut
 from homie_ota.web.api.shapes import Done, Moment, moment
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
+MOST = 100_000
+"""Images in quarantine that are listed at most: one for each device of a large fleet."""
 
 
 class Release(Shape):
@@ -37,6 +39,14 @@ class Quarantined(Shape):
     since: Moment
 
 
+class QuarantinePage(Shape):
+    """Some of them, the newest first; `next` is the cursor of the following page."""
+
+    items: list[Quarantined]
+    total: int
+    next: str | None
+
+
 class LeftoverShape(Shape):
     """What is kept on a topic of the broker, what that does, and what clears it."""
 
@@ -49,6 +59,14 @@ class LeftoverShape(Shape):
     asked_at: Moment | None
     asked_by: str
     detail: str
+
+
+class LeftoverPage(Shape):
+    """Some leftovers, by topic; `next` is the cursor of the following page."""
+
+    items: list[LeftoverShape]
+    total: int
+    next: str | None
 
 
 class Clear(Shape):
@@ -77,26 +95,38 @@ class Outlook(Shape):
 
 
 @router.get("/quarantine", summary="Images that devices do not get until they are released")
-async def list_quarantine(request: Request) -> list[Quarantined]:
+async def list_quarantine(request: Request, limit: Limit = 100, cursor: Cursor = "") -> QuarantinePage:
     """The newest first."""
 
-    def read(conn: Connection) -> list[Quarantined]:
-        found = quarantine.every(conn)
-        keys = naming.devices(conn, [held.device_pk for held, *_ in found])
-        return [
-            Quarantined(
-                device=keys[held.device_pk][0],
-                firmware=held.sha256,
-                firmware_name=name,
-                firmware_version=version,
-                code=held.code,
-                reason=held.reason,
-                since=moment(held.since),
-            )
-            for held, name, version in found
-        ]
+    def read(conn: Connection) -> QuarantinePage:
+        found = sorted(quarantine.every(conn, limit=MOST), key=_by_news)
+        page = cut(found, _by_news, limit, cursor)
+        shown = found[page.begin : page.end]
+        keys = naming.devices(conn, [held.device_pk for held, *_ in shown])
+        items = [_quarantined(each, keys[each[0].device_pk][0]) for each in shown]
+        return QuarantinePage(items=items, total=len(found), next=page.next)
 
     return await shell_of(request).database.read(read)
+
+
+_Held = tuple[quarantine.Held, str, str]
+
+
+def _by_news(held: _Held) -> Key:
+    return (-float(held[0].since), float(held[0].device_pk), held[0].sha256)
+
+
+def _quarantined(of: _Held, device: str) -> Quarantined:
+    held, name, version = of
+    return Quarantined(
+        device=device,
+        firmware=held.sha256,
+        firmware_name=name,
+        firmware_version=version,
+        code=held.code,
+        reason=held.reason,
+        since=moment(held.since),
+    )
 
 
 @router.post("/devices/{id}/release", summary="Release a device from quarantine", responses=FAILS)
@@ -145,11 +175,16 @@ async def get_outlook(request: Request, id: str, firmware: str = "") -> Outlook:
 
 
 @router.get("/leftovers", summary="What is kept on the broker that devices would act on at every connect")
-async def list_leftovers(request: Request) -> list[LeftoverShape]:
+async def list_leftovers(request: Request, limit: Limit = 100, cursor: Cursor = "") -> LeftoverPage:
     """As the last look found it; images are looked for at start, every hour and when asked."""
-    return await shell_of(request).database.read(
-        lambda conn: [_leftover(conn, each) for each in leftovers.every(conn)]
-    )
+
+    def read(conn: Connection) -> LeftoverPage:
+        found = sorted(leftovers.every(conn), key=lambda each: each.topic)
+        page = cut(found, lambda each: (each.topic,), limit, cursor)
+        items = [_leftover(conn, each) for each in found[page.begin : page.end]]
+        return LeftoverPage(items=items, total=len(found), next=page.next)
+
+    return await shell_of(request).database.read(read)
 
 
 @router.post("/leftovers/look", status_code=202, summary="Look for leftovers now")

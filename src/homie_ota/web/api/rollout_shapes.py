@@ -89,6 +89,7 @@ class MemberPage(Shape):
     """Some members; `next` is the cursor of the following page."""
 
     items: list[MemberShape]
+    total: int
     next: str | None
 
 
@@ -119,6 +120,7 @@ class RolloutPage(Shape):
     """Some rollouts, the newest first; `next` is the cursor of the following page."""
 
     items: list[RolloutShape]
+    total: int
     next: str | None
 
 

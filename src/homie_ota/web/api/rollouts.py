@@ -11,13 +11,13 @@ from starlette.responses import Response
 from homie_ota.errors import WrongUse
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import MemberState, RolloutState
-from homie_ota.store import holds, memberships, naming, progress, rollouts, waiting
+from homie_ota.store import holds, memberships, naming, progress, rollouts, totals, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
 from homie_ota.web import actions, rollout_actions, rollout_views
 from homie_ota.web.api import preview_shapes as previewing
 from homie_ota.web.api import rollout_shapes as shapes
-from homie_ota.web.api.asking import FAILS, Limit, cursor_number
+from homie_ota.web.api.asking import FAILS, Cursor, Limit, cursor_number
 from homie_ota.web.api.plan_shapes import plan_shape
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
@@ -49,7 +49,7 @@ async def preview(request: Request, body: shapes.PreviewOrder) -> previewing.Pre
 
 @router.get("/rollouts", summary="Rollouts, the newest first")
 async def list_rollouts(
-    request: Request, state: str = "", limit: Limit = 100, cursor: str = ""
+    request: Request, state: str = "", limit: Limit = 100, cursor: Cursor = ""
 ) -> shapes.RolloutPage:
     """All, or those in one state."""
     if state and state not in set(RolloutState):
@@ -57,9 +57,10 @@ async def list_rollouts(
     before = cursor_number(cursor)
 
     def read(conn: Connection) -> shapes.RolloutPage:
-        found = rollouts.find(conn, states=[state] if state else (), limit=limit, before=before)
-        following = str(found[-1].id) if len(found) == limit else None
-        return shapes.RolloutPage(items=_rows(conn, found), next=following)
+        found = rollouts.find(conn, states=[state] if state else (), limit=limit + 1, before=before)
+        following = str(found[limit - 1].id) if len(found) > limit else None
+        total = totals.rollouts(conn, state=state)
+        return shapes.RolloutPage(items=_rows(conn, found[:limit]), total=total, next=following)
 
     return await shell_of(request).database.read(read)
 
@@ -71,7 +72,7 @@ async def get_rollout(
     wave: int | None = None,
     outcome: str = "",
     limit: Limit = 100,
-    cursor: str = "",
+    cursor: Cursor = "",
 ) -> shapes.RolloutDetail:
     """Members page by page: all, of one wave (−1: who is left out), or with one outcome."""
     if outcome and outcome not in set(MemberState):
@@ -160,6 +161,7 @@ def _detail(
         waves=[shapes.wave(each, seen, now) for each in rollouts.waves(conn, number)],
         members=shapes.MemberPage(
             items=[shapes.member(each) for each in members],
+            total=totals.members(conn, number, wave=wave, outcome=outcome),
             next=None if following is None else str(following),
         ),
         events=[shapes.RolloutEvent(**each) for each in rollout_views.told(conn, number)],

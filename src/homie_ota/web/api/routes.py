@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import DeploymentState
-from homie_ota.store import deployments, devices, events, naming, search, waiting
+from homie_ota.store import deployments, devices, events, naming, search, totals, waiting
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, views
 from homie_ota.web.api import shapes
-from homie_ota.web.api.asking import FAILS, Limit, cursor_number
+from homie_ota.web.api.asking import FAILS, Cursor, Limit, cursor_number, cut
+from homie_ota.web.api.reading_shapes import Reading, ReadingPage
 from homie_ota.web.device.deployment import number_of
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
@@ -25,7 +26,7 @@ router = APIRouter()
 
 @router.get("/devices", summary="Devices that a query finds, page by page")
 async def list_devices(
-    request: Request, q: str = "", state: str = "", sort: str = "id", limit: Limit = 100, cursor: str = ""
+    request: Request, q: str = "", state: str = "", sort: str = "id", limit: Limit = 100, cursor: Cursor = ""
 ) -> shapes.DevicePage:
     """`sort` is one of id, name, state, fw, version, signal, uptime, heap, seen, needs; with `-` in front downwards."""
     shell = shell_of(request)
@@ -54,15 +55,23 @@ async def get_device(request: Request, id: str) -> shapes.Device:  # noqa: A002 
 
 
 @router.get("/devices/{id}/readings", summary="The latest values of a device", responses=FAILS)
-async def get_readings(request: Request, id: str) -> list[shapes.Reading]:  # noqa: A002
-    """Every property that was heard, with the moment."""
+async def get_readings(
+    request: Request,
+    id: str,  # noqa: A002
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> ReadingPage:
+    """Every property that was heard, with the moment; by node and property."""
     found = await shell_of(request).database.read(
         lambda conn: devices.readings(conn, devices.resolve(conn, id))
     )
-    return [
-        shapes.Reading(node=node, property=prop, value=value, number=number, at=shapes.moment(at))
-        for node, prop, value, number, at in found
+    found.sort(key=lambda row: row[:2])  # a database sorts by its own alphabet
+    page = cut(found, lambda row: row[:2], limit, cursor)
+    items = [
+        Reading(node=node, property=prop, value=value, number=number, at=shapes.moment(at))
+        for node, prop, value, number, at in found[page.begin : page.end]
     ]
+    return ReadingPage(items=items, total=len(found), next=page.next)
 
 
 @router.get("/devices/{id}/why", summary="Why a device runs what it runs", responses=FAILS)
@@ -105,7 +114,7 @@ async def order(request: Request, body: shapes.NewDeployment, response: Response
 
 @router.get("/deployments", summary="Deployments, the newest first", responses=FAILS)
 async def list_deployments(
-    request: Request, device: str = "", state: str = "", limit: Limit = 100, cursor: str = ""
+    request: Request, device: str = "", state: str = "", limit: Limit = 100, cursor: Cursor = ""
 ) -> shapes.DeploymentPage:
     """Of one device, in one state, or all."""
     if state and state not in set(DeploymentState):
@@ -114,11 +123,13 @@ async def list_deployments(
 
     def read(conn: Connection) -> shapes.DeploymentPage:
         pk = devices.resolve(conn, device) if device else None
-        found = deployments.find(conn, device_pk=pk, state=state or None, limit=limit, before=before)
+        found = deployments.find(conn, device_pk=pk, state=state or None, limit=limit + 1, before=before)
+        is_last, found = len(found) <= limit, found[:limit]
+        total = totals.deployments(conn, device_pk=pk, state=state or None)
         names = naming.images(conn, [each.sha256 for each in found])
         keys = naming.devices(conn, [each.device_pk for each in found])
         items = [shapes.deployment(each, keys[each.device_pk][0], names[each.sha256]) for each in found]
-        return shapes.DeploymentPage(items=items, next=str(found[-1].id) if len(found) == limit else None)
+        return shapes.DeploymentPage(items=items, total=total, next=None if is_last else str(found[-1].id))
 
     return await shell_of(request).database.read(read)
 

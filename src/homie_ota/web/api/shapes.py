@@ -92,16 +92,6 @@ class DevicePage(_Shape):
     next: str | None
 
 
-class Reading(_Shape):
-    """The value of a property."""
-
-    node: str
-    property: str
-    value: str
-    number: float | None
-    at: Moment
-
-
 class WhyStep(_Shape):
     """One decision, or one thing that happened to the device."""
 
@@ -189,6 +179,7 @@ class DeploymentPage(_Shape):
     """Some deployments, the newest first; `next` is the cursor of the following page."""
 
     items: list[DeploymentShape]
+    total: int
     next: str | None
 
 
