@@ -142,7 +142,7 @@ async def test_names_and_values_are_there_before_the_broker_is_and_their_age_is_
         mosquitto.publish(topic, "true", retain=True)
 
         async def is_stored() -> bool:
-            found = await server.get(f"/devices/{device_id}/readings")
+            found = (await server.get(f"/devices/{device_id}/readings"))["items"]
             return "true" in [each["value"] for each in found]
 
         await until(is_stored, "the value is known")

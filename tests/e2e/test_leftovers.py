@@ -32,7 +32,7 @@ async def test_a_retained_image_is_found_at_the_start_told_and_taken_away_on_req
         await server.up()
 
         async def found() -> list[dict[str, Any]]:
-            told: list[dict[str, Any]] = await server.get("/leftovers")
+            told: list[dict[str, Any]] = (await server.get("/leftovers"))["items"]
             return told
 
         await until(found, "it is found")
