@@ -292,7 +292,11 @@ async def test_a_kill_in_the_middle_of_an_image_over_http_ends_with_a_reason(
     assert "still runs the old firmware" in ended["reason"]
 
 
-async def test_the_command_line_updates_and_tells_how_it_went(server: Server, mosquitto: Mosquitto) -> None:
+async def test_the_command_line_updates_and_tells_how_it_went(
+    make_server: Callable[..., Server], mosquitto: Mosquitto
+) -> None:
+    server = await make_server("--mqtt", mosquitto.url, rollout__backoff="0.3").up()
+
     async def homie_ota(*arguments: str) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
             *command(*arguments), env={**environment(), "HOMIE_OTA_SERVER": server.url},
@@ -324,6 +328,10 @@ async def test_the_command_line_updates_and_tells_how_it_went(server: Server, mo
         status, text = await homie_ota("update", device_id, "--to", f"{kind}@3.0.0", "--watch", "--yes")
         assert status == 1, text
         assert "BAD_CHECKSUM" in text
+        # What came over badly is sent once more, and watched to its end.
+        assert fleet[device_id].images_received == 2
+        assert len(await server.deployments(device_id)) == 2
+        assert f"homie-ota release {device_id}" in text
 
 
 async def test_a_stop_does_not_wait_for_who_looks_at_the_live_stream(

@@ -170,7 +170,7 @@ async def test_it_stops_where_it_must_and_nobody_of_a_later_wave_is_touched(
     """Two harmful failures are borne: the wave in which the third comes fails, and the next one never begins."""
     strict = Gate(verified=0.5, harmful=2, soak=0.0)
     waves = (*(WaveRule(share=0.2, gate=strict) for _ in range(4)), WaveRule(gate=strict))
-    async with hundred(tmp_path, mosquitto, COUNT // 2) as world:
+    async with hundred(tmp_path, mosquitto) as world:
         number = await world.start(Plan(waves, LIMITS, absent_after=3600.0))
         ended = await world.ended(number)
         assert ended.state is RolloutState.PAUSED, ended.reason

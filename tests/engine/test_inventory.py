@@ -152,13 +152,12 @@ def is_whole(row: Any) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    ("count", "lag"), [(10_000, 0.0), (3_000, 40e-6)], ids=["quick", "40-us-slower-a-message"]
-)
+@pytest.mark.parametrize("lag", [0.0, 20e-6], ids=["quick", "20-us-slower-a-message"])
 @pytest.mark.timeout(240)
-async def test_thousands_of_devices_on_an_unconfigured_mosquitto_are_complete_however_slow_we_are(
-    tmp_path: Path, mosquitto_default: Mosquitto, count: int, lag: float
+async def test_ten_thousand_devices_on_an_unconfigured_mosquitto_are_complete_however_slow_we_are(
+    tmp_path: Path, mosquitto_default: Mosquitto, lag: float
 ) -> None:
+    count = 10_000
     sender = await publisher(mosquitto_default)
     await announce(sender, count)
     await sender.close()
