@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
+from homie_ota.rollout import telling
 from homie_ota.store import audit, leftovers, quarantine, rhythm
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import leftover
-from homie_ota.web import views
 from web.world import World
 
 API = "/api/v1"
@@ -169,4 +169,4 @@ def test_without_a_login_where_one_is_asked_for_nothing_is_told_or_done(
     ],
 )
 def test_what_happened_is_told_as_a_sentence(kind: str, data: dict[str, str], text: str) -> None:
-    assert views.event_text({"kind": kind, "data": data}) == text
+    assert telling.sentence({"kind": kind, "data": data}) == text

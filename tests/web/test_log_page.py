@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from homie_ota.errors import WrongUse
+from homie_ota.rollout import telling
 from homie_ota.store import audit, events
 from homie_ota.store.tables import audit as audit_table
-from homie_ota.web import log_filter, log_pages, views
+from homie_ota.web import log_filter, log_pages
 from web.world import BROWSER, World
 
 NOW = 1_700_000_000.0
@@ -146,7 +147,7 @@ def test_older_events_are_a_page_away_with_the_same_filter(
 
 
 def test_every_kind_of_event_that_the_server_writes_can_be_chosen() -> None:
-    assert set(views._TEXTS) <= set(log_filter.KINDS)
+    assert set(telling.KINDS) <= set(log_filter.KINDS)
 
 
 # --- Who did what

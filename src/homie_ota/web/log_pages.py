@@ -10,9 +10,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from homie_ota.store import audit, log, naming
+from homie_ota.store import audit, log, naming, telling
 from homie_ota.store.database import Connection
-from homie_ota.web import log_filter, views
+from homie_ota.web import log_filter
 from homie_ota.web.live import Asked, LivePage, live_page
 from homie_ota.web.render import page
 from homie_ota.web.shell import shell_of
@@ -33,7 +33,7 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
         "typed": found.typed,
         "asked": {name: value for name, value in found.typed.items() if value},
         "sentence": found.sentence,
-        "events": views.log_events(conn, shown),
+        "events": telling.complete(conn, shown),
         "images": naming.images(conn, [row["sha256"] for row in shown if row["sha256"]]),
         "older": shown[-1]["seq"] if len(rows) > A_PAGE else None,
         "is_newest": before is None,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotFound, WrongUse
 from homie_ota.model import DeploymentState
-from homie_ota.store import deployments, devices, events, naming, search, totals, waiting
+from homie_ota.store import deployments, devices, events, naming, search, telling, totals, waiting
 from homie_ota.store import why as whys
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, views
@@ -154,5 +154,5 @@ def _deployment(conn: Connection, number: int) -> shapes.DeploymentShape:
     if found is None:
         raise NotFound(f"There is no deployment {number}.")
     names, keys = naming.images(conn, [found.sha256]), naming.devices(conn, [found.device_pk])
-    told = views.told_events(events.of_deployment(conn, number))
+    told = telling.with_text(events.of_deployment(conn, number))
     return shapes.deployment(found, keys[found.device_pk][0], names[found.sha256], told)

@@ -10,9 +10,9 @@ from typing import Any
 
 from homie_ota.model import ENDED, Deployment
 from homie_ota.rollout.ladder import Expected, climb, expect
-from homie_ota.store import deployments, events, pace, transcript, verifying
+from homie_ota.store import deployments, events, pace, telling, transcript, verifying
 from homie_ota.store.database import Connection
-from homie_ota.web import views, words
+from homie_ota.web import words
 
 SHOWN = 300
 """Messages of a transcript on a page."""
@@ -26,7 +26,7 @@ def of(conn: Connection, found: Deployment) -> dict[str, Any]:
         "active": found.state not in ENDED,
         "ladder": climb(found, told),
         "expected": expectation(conn, found),
-        "events": views.told_events(told),
+        "events": telling.with_text(told),
         **said(conn, found.id),
     }
 

@@ -11,16 +11,14 @@ import json
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from homie_ota.bus import Listener, Notice
-from homie_ota.store import tail
+from homie_ota.store import tail, telling
 from homie_ota.store.database import Connection
-from homie_ota.web import views
 from homie_ota.web.live import notices
 from homie_ota.web.shell import Shell, shell_of
 
@@ -131,7 +129,7 @@ class Reading:
         self._settle(now, is_alone=conn.dialect.name == "sqlite")
         found = tail.part(conn, self._wanted, after=self.reached, settled=self._settled)
         self.reached = found.reached
-        return [_told(row) for row in views.log_events(conn, found.rows)], found.is_full
+        return [telling.as_json(row) for row in telling.complete(conn, found.rows)], found.is_full
 
     def _settle(self, now: float, *, is_alone: bool) -> None:
         if is_alone:
@@ -140,19 +138,6 @@ class Reading:
         self._seen.append((now, self._newest))
         while self._seen and now - self._seen[0][0] >= SETTLED:
             self._settled = self._seen.popleft()[1]
-
-
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "seq": row["seq"],
-        "at": datetime.fromtimestamp(row["at"], UTC).isoformat().replace("+00:00", "Z"),
-        "kind": row["kind"],
-        "device": row["device"][0] if row["device"] else None,
-        "deployment": row["deployment_id"],
-        "actor": row["actor"],
-        "text": row["text"],
-        "data": row["data"] or {},
-    }
 
 
 async def _notices(
