@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from homie_ota.errors import WrongUse
 from homie_ota.esp.image import clean
-from homie_ota.model import Deployment, Firmware
-from homie_ota.store import audit, deployments, devices, orders, removed
-from homie_ota.store import firmware as firmwares
+from homie_ota.model import Deployment
+from homie_ota.store import audit, deployments, devices, removed
 from homie_ota.store.database import Connection
+from homie_ota.store.placing import Order, place
 from homie_ota.web.gate import person_of
 from homie_ota.web.people import address
 from homie_ota.web.shell import Shell
@@ -41,43 +40,12 @@ def note(conn: Connection, actor: Actor, now: float, what: str, why: str = "") -
 # --- Deployments --------------------------------------------------------------------------------------------------
 
 
-def meant(conn: Connection, device_pk: int, text: str) -> Firmware:
-    """The firmware that `NAME@VERSION` or a SHA-256 means for a device: of several images the one that fits it."""
-    name, at, version = text.strip().rpartition("@")
-    several = firmwares.named(conn, name, version) if at else []
-    if len(several) > 1:
-        return orders.choose(conn, device_pk, several)
-    return firmwares.resolve(conn, text)
-
-
 async def order(
     shell: Shell, actor: Actor, device: str, firmware: str, override: str = "", until: float | None = None
 ) -> Deployment:
-    """Queue a firmware for a device; both as a person names them. It waits `until` then, None: without an end.
-
-    NotFound, Conflict, NotEligible; WrongUse for a moment that is over.
-    """
-    now = shell.clock()
-    if until is not None and until <= now:
-        raise WrongUse("It would have to be sent before now. Give a moment to come, or none.")
-
-    def write(conn: Connection) -> Deployment:
-        pk = devices.resolve(conn, device)
-        image = meant(conn, pk, firmware)
-        made = orders.order(
-            conn,
-            device_pk=pk,
-            sha256=image.sha256,
-            by=actor.name,
-            now=now,
-            override=override.strip(),
-            not_after=until,
-        )
-        what = f"{device} to {image.name} {image.version} ({image.sha256[:12]}), deployment {made.id}"
-        note(conn, actor, now, "ordered an update", f"{what} {override}".strip())
-        return made
-
-    made = await shell.database.write(write, urgent=True, durable=True)
+    """Queue a firmware for a device; see `placing.place`."""
+    now, asked = shell.clock(), Order(device, firmware, actor.name, actor.where, override, until)
+    made = await shell.database.write(lambda conn: place(conn, asked, now), urgent=True, durable=True)
     _say(shell, made)
     return made
 

@@ -13,10 +13,9 @@ from starlette.responses import Response
 from homie_ota.errors import NotFound
 from homie_ota.rollout import story
 from homie_ota.rollout.duration import SLOW_RATE, USUAL_RATE
-from homie_ota.store import devices, orders, rhythm, search
+from homie_ota.store import devices, orders, placing, rhythm, search
 from homie_ota.store.database import Connection
 from homie_ota.store.rhythm import Outlook
-from homie_ota.web import actions
 from homie_ota.web.render import page
 from homie_ota.web.shell import shell_of
 from homie_ota.web.texts import _
@@ -29,7 +28,7 @@ async def ask_update(request: Request) -> Response:
 
     def read(conn: Connection) -> dict[str, Any]:
         pk = devices.resolve(conn, asked.get("device", ""))
-        image = actions.meant(conn, pk, asked.get("firmware", ""))
+        image = placing.meant(conn, pk, asked.get("firmware", ""))
         row = devices.row(conn, pk)
         if row is None:
             raise NotFound("This device is not known any more.")
