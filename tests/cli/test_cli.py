@@ -50,6 +50,8 @@ COMMANDS = (
     "token",
     "audit",
     "broker-config",
+    "backup",
+    "restore",
 )
 BELOW = {
     "user": ("list", "add", "role", "reset", "disable", "enable", "logout", "remove", "token"),

@@ -21,6 +21,8 @@ _COMMANDS = {
     "user": "people:user",
     "token": "people:token",
     "audit": "audit:audit",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
     "upload": "firmware:upload",
     "firmware": "firmware:firmware",
     "compare": "firmware:compare",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homie_ota import __version__
+from homie_ota.cli.backup_arguments import add_backup
 from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_fits, add_upload
 from homie_ota.cli.people_arguments import add_people
 from homie_ota.cli.rollout_arguments import add_marks, add_rollout
@@ -61,6 +62,7 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _release,
         _leftovers,
         _people,
+        _backup,
         _broker_config,
     ):
         add(commands)
@@ -248,6 +250,10 @@ def _broker_config(commands: Any) -> None:
     parser.add_argument(
         "--folder", default="/etc/mosquitto", metavar="DIR", help="where mosquitto has them (/etc/mosquitto)"
     )
+
+
+def _backup(commands: Any) -> None:
+    add_backup(commands, _command, _storage)
 
 
 def _count(text: str) -> int:

@@ -16,7 +16,6 @@ def settings_of(arguments: Namespace, auth: Sequence[str] | None = None) -> Sett
     """As `serve` would have them with these options; WrongUse."""
     from homie_ota.config import load
 
-    path = arguments.config or (Path(given) if (given := os.environ.get("HOMIE_OTA_CONFIG")) else None)
     options = vars(arguments)
     overrides: dict[str, dict[str, object]] = {
         "http": {"host": options.get("host"), "port": options.get("port")},
@@ -24,4 +23,17 @@ def settings_of(arguments: Namespace, auth: Sequence[str] | None = None) -> Sett
         "storage": {"data_dir": arguments.data},
         "auth": {"mode": auth[-1] if auth else None},
     }
-    return load(path, os.environ, overrides)
+    return load(asked_for(arguments), os.environ, overrides)
+
+
+def asked_for(arguments: Namespace) -> Path | None:
+    """The settings file that was named, by --config or by the environment; None: none was."""
+    given: Path | None = arguments.config
+    return given or (Path(named) if (named := os.environ.get("HOMIE_OTA_CONFIG")) else None)
+
+
+def settings_file(arguments: Namespace) -> Path | None:
+    """The file that `settings_of` reads; None where there is none."""
+    from homie_ota.config import file_of
+
+    return file_of(asked_for(arguments), os.environ)

@@ -22,9 +22,9 @@ from pydantic_settings import (
 )
 
 from homie_ota.config import ini
+from homie_ota.config.announcing import AnnounceSettings
 from homie_ota.config.complaints import Source, complain, unknown
 from homie_ota.config.sections import (
-    AnnounceSettings,
     AuthSettings,
     HttpSettings,
     LogSettings,
@@ -159,27 +159,32 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         raise WrongUse(f"The environment cannot be read: {error}.") from None
 
 
+def file_of(path: Path | None, env: Mapping[str, str]) -> Path | None:
+    """Which file `load` reads its settings from; None: there is none, and all have their defaults."""
+    if path is not None:
+        return path
+    if env.get("INIFILE"):
+        return Path(env["INIFILE"])
+    return next((each for each in (Path(TOML_FILE), Path(INI_FILE)) if each.is_file()), None)
+
+
 def _read_file(path: Path | None, env: Mapping[str, str]) -> tuple[Source, list[str]]:
     notes: list[str] = []
-    if path is None and env.get("INIFILE"):
-        path = Path(env["INIFILE"])
-    elif path is None:
-        here = [each for each in (Path(TOML_FILE), Path(INI_FILE)) if each.is_file()]
-        if not here:
-            return Source("the defaults", {}), notes
-        path = here[0]
-        if len(here) > 1:
-            notes.append(
-                f"Both {TOML_FILE} and {INI_FILE} are here: {TOML_FILE} is used, {INI_FILE} is not read."
-            )
+    file = file_of(path, env)
+    if file is None:
+        return Source("the defaults", {}), notes
+    if path is None and not env.get("INIFILE") and file == Path(TOML_FILE) and Path(INI_FILE).is_file():
+        notes.append(
+            f"Both {TOML_FILE} and {INI_FILE} are here: {TOML_FILE} is used, {INI_FILE} is not read."
+        )
     try:
-        data = path.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise WrongUse(f"The settings file {path} cannot be read: {error.strerror}.") from None
-    if path.suffix == ".toml":
-        return Source(path.name, _from_toml(path, data)), notes
-    values, said = ini.read(data, path.name)
-    return Source(path.name, values), notes + said
+        raise WrongUse(f"The settings file {file} cannot be read: {error.strerror}.") from None
+    if file.suffix == ".toml":
+        return Source(file.name, _from_toml(file, data)), notes
+    values, said = ini.read(data, file.name)
+    return Source(file.name, values), notes + said
 
 
 def _from_toml(path: Path, data: bytes) -> dict[str, Any]:
