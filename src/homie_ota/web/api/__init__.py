@@ -5,6 +5,8 @@ Rule: the routes are thin: what they do is in `actions`, what they say in `shape
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
@@ -79,8 +81,12 @@ def build(web: Starlette) -> FastAPI:
 async def _unreadable(request: Request, error: Exception) -> Response:
     """The answer to a body or parameter of the wrong shape."""
     assert isinstance(error, RequestValidationError)
-    said = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:5]]
-    return await fail(request, WrongUse("; ".join(said) + "."))
+    return await fail(request, WrongUse("; ".join(_said(each) for each in error.errors()[:5]) + "."))
+
+
+def _said(wrong: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in wrong["loc"])
+    return f"{place}: {wrong['msg'].removeprefix('Value error, ')}"
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from homie_ota.errors import WrongUse
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str, Query(max_length=4000)]
 Number = Annotated[int, Field(ge=0, le=2**53)]
+PathNumber = Annotated[int, Path(ge=0, le=2**53)]
+Flag = Annotated[bool, Strict()]
+"""true or false in a body, and nothing else that might mean it."""
+LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 FAILS: dict[int | str, dict[str, Any]] = {
     404: {**_PROBLEM, "description": "There is no such thing."},
@@ -27,6 +33,23 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+
+def _written(given: object) -> object:
+    if isinstance(given, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", given):
+        return given  # pydantic would take a number for seconds since 1970, too
+    raise ValueError("write a moment as 2026-03-01T12:00:00Z, or with an offset such as +01:00")
+
+
+def _with_zone(given: datetime) -> datetime:
+    if given.tzinfo is None:
+        raise ValueError("it has no zone: write 2026-03-01T12:00:00Z, or with an offset such as +01:00")
+    if given >= LATEST:
+        raise ValueError("give a moment before the year 3000")
+    return given
+
+
+Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_with_zone)]
+"""A moment in a body, with a zone."""
 
 T = TypeVar("T")
 Key = tuple[str | float, ...]

@@ -16,13 +16,44 @@ from homie_ota.web.shell import shell_of
 
 router = APIRouter()
 
+_EVENT = {
+    "type": "object",
+    "description": "One message as it arrives; without an `id` it is no event of the log.",
+    "required": ["data"],
+    "properties": {
+        "id": {"type": "string", "description": "the number of the event, for `Last-Event-ID`"},
+        "event": {"type": "string"},
+        "retry": {"type": "integer"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "type": "object",
+                "required": ["kind"],
+                "properties": {
+                    "seq": {"type": "integer", "description": "as in `id`"},
+                    "at": {"type": "string", "format": "date-time"},
+                    "kind": {
+                        "type": "string",
+                        "description": "deployment, rollout, device, mark, alarm, gap …",
+                    },
+                    "device": {"type": ["string", "null"]},
+                    "deployment": {"type": ["integer", "null"]},
+                    "actor": {"type": "string"},
+                    "text": {"type": "string", "description": "a sentence for people"},
+                    "data": {"type": "object"},
+                },
+            },
+        },
+    },
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
     **FAILS,
     200: {
         "description": "Messages, each with one JSON object in its `data`.",
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
+                "schema": _EVENT,
                 "example": (
                     'id: 4711\ndata: {"seq":4711,"at":"2026-03-01T12:00:00Z","kind":"deployment",'
                     '"device":"homie~hall-lamp","deployment":17,"actor":"","text":"queued → offered (offer)",'

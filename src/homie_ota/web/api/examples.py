@@ -71,7 +71,7 @@ OBJECTS: dict[str, Any] = {
     "DeploymentPage": {"items": [_DEPLOYMENT], "total": 1, "next": None},
     "NewDeployment": {"device": "homie~hall-lamp", "firmware": "lamp@2.0.0"},
     "Reading": {"node": "sensor", "property": "degrees", "value": "21.5", "number": 21.5, "at": _MOMENT},
-    "Pin": {"until": _MOMENT, "reason": "guests are coming"},
+    "Pin": {"until": "2099-03-01T12:00:00Z", "reason": "guests are coming"},
     "Value": {"value": True},
     "Release": {"firmware": "lamp@2.0.0"},
     "Clear": {"topic": "homie/hall-lamp/$implementation/ota/firmware"},

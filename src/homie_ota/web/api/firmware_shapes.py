@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from homie_ota.esp.compare import Line, Side
 from homie_ota.esp.image import Inspection
@@ -13,7 +13,7 @@ from homie_ota.model import Firmware
 from homie_ota.store.firmware import MAX_CHANGELOG, MAX_REQUIRES
 from homie_ota.store.images import MAX_DESCRIPTION
 from homie_ota.store.needed import Need
-from homie_ota.web.api.asking import Shape
+from homie_ota.web.api.asking import Flag, Shape
 from homie_ota.web.api.shapes import Moment
 
 
@@ -148,13 +148,13 @@ class FirmwareChange(Shape):
 class Prune(Shape):
     """Which images to delete: all but the newest `keep` versions of each name and what somebody needs."""
 
-    keep: int | None = Field(
+    keep: Annotated[int, Strict()] | None = Field(
         default=None,
         ge=1,
         le=100_000,
         description="versions of a name and chip; else `keep_newest` of the settings",
     )
-    dry_run: bool = Field(default=False, description="only say what would go")
+    dry_run: Flag = Field(default=False, description="only say what would go")
 
 
 class Pruned(Shape):

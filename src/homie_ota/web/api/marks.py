@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 
-from homie_ota.errors import NotFound, WrongUse
+from homie_ota.errors import NotFound
 from homie_ota.store import devices, marks, search
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, mark_actions
-from homie_ota.web.api.asking import FAILS, Shape
+from homie_ota.web.api.asking import FAILS, Instant, Shape
 from homie_ota.web.api.shapes import Moment, moment
 from homie_ota.web.shell import shell_of
 
@@ -22,7 +20,7 @@ router = APIRouter()
 class Pin(Shape):
     """Hold a device back: until when (ISO 8601 with a zone), and why."""
 
-    until: datetime
+    until: Instant
     reason: str = Field(min_length=1, max_length=marks.LONGEST_REASON)
 
 
@@ -38,8 +36,6 @@ class Marks(Shape):
 @router.put("/devices/{id}/pin", summary="Hold a device back until a moment", responses=FAILS)
 async def put_pin(request: Request, id: str, body: Pin) -> Marks:  # noqa: A002 - the name in the address
     """Nothing is sent to it until then, whoever orders it; an order waits."""
-    if body.until.tzinfo is None:
-        raise WrongUse("until has no zone: write 2026-03-01T12:00:00Z, or with an offset such as +01:00.")
     actor = actions.actor_of(request)
     await mark_actions.pin(shell_of(request), actor, id, body.until.timestamp(), body.reason)
     return await _marks(request, id)

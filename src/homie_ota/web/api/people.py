@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
@@ -15,7 +14,7 @@ from homie_ota.store import accounts, people
 from homie_ota.store.accounts import Right
 from homie_ota.web import people_actions
 from homie_ota.web.actions import actor_of
-from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, Shape, cut
+from homie_ota.web.api.asking import FAILS, Cursor, Flag, Instant, Key, Limit, Shape, cut
 from homie_ota.web.api.shapes import Done, Moment
 from homie_ota.web.gate import person_of
 from homie_ota.web.shell import Shell, shell_of
@@ -57,7 +56,7 @@ class Changes(Shape):
     """What to change about an account; what is not named stays."""
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
 
 
 class WithPassword(Somebody):
@@ -91,7 +90,7 @@ class NewToken(Shape):
 
     label: Annotated[str, Field(min_length=1, max_length=64)]
     rights: Annotated[list[Right], Field(min_length=1, max_length=len(Right))]
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
     owner: Name | None = Field(None, description="whose; else that of who asks")
 
 
@@ -197,10 +196,6 @@ def _by_age(row: Mapping[str, Any]) -> Key:
 async def make_token(request: Request, body: NewToken) -> WithSecret:
     """It may at most what its account, and who asks, may; 403 for a token that asks, unless it may “admin”."""
     shell, person = shell_of(request), person_of(request)
-    if body.expires_at is not None and body.expires_at.tzinfo is None:
-        raise WrongUse(
-            "expires_at has no zone: write 2027-03-01T12:00:00Z, or with an offset such as +01:00."
-        )
     until = body.expires_at.timestamp() if body.expires_at else None
     wanted = people_actions.Wanted(body.owner or person.name, body.label, body.rights, until)
     secret = await people_actions.make_token(shell, actor_of(request), person, wanted)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from homie_ota.errors import WrongUse
 from homie_ota.rollout import spelling
 from homie_ota.rollout.plan import BY_DEFAULT, Gate, Limits, OnHarm, Order, Plan, WaveRule, Window
 from homie_ota.web.api.asking import Shape
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, le=10_000_000)]
-Seconds = Annotated[float, Field(ge=0, le=1e9)]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+Count = Annotated[int, Strict(), Field(ge=0, le=10_000_000)]
+Seconds = Annotated[float, Strict(), Field(ge=0, le=1e9)]
 Text = Annotated[str, Field(max_length=2000)]
 
 
@@ -29,8 +29,8 @@ class GateShape(Shape):
 class WaveRuleShape(Shape):
     """How large a wave is: a count, a share of all (0–1), or neither: all that are left."""
 
-    count: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    share: Annotated[float, Field(gt=0, le=1)] | None = None
+    count: Annotated[int, Strict(), Field(ge=1, le=10_000_000)] | None = None
+    share: Annotated[float, Strict(), Field(gt=0, le=1)] | None = None
     gate: GateShape | None = Field(default=None, description="without one what is usual at its place")
 
 
@@ -39,7 +39,7 @@ class LimitsShape(Shape):
 
     parallel: Count = 3
     bytes_in_flight: Count = 0
-    starts_per_minute: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    starts_per_minute: Annotated[float, Strict(), Field(ge=0, le=1e6)] = 0.0
 
 
 class PlanShape(Shape):
@@ -58,7 +58,7 @@ class PlanShape(Shape):
     last: Text = Field(default="", description="a query: who fits it goes after all others")
     order: Order = Order.STRONG_FIRST
     on_harm: OnHarm = OnHarm.PAUSE
-    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    attempts: Annotated[int, Strict(), Field(ge=1, le=100)] = 3
     absent_after: Seconds = Field(default=BY_DEFAULT.absent_after, description="seconds")
     late_for: Seconds = Field(default=BY_DEFAULT.late_for, description="seconds")
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from homie_ota.homie.setting import LONGEST
 from homie_ota.store import removed
 from homie_ota.web import actions
-from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, Shape, cut
+from homie_ota.web.api.asking import FAILS, Cursor, Key, Limit, PathNumber, Shape, cut
 from homie_ota.web.api.shapes import Done, Moment, moment
 from homie_ota.web.device import acts
 from homie_ota.web.shell import shell_of
@@ -106,7 +106,7 @@ def _by_news(of: removed.Removed) -> Key:
 
 
 @router.post("/removed/{number}/undo", summary="Put a deleted device back", responses=FAILS)
-async def undo(request: Request, number: int) -> Done:
+async def undo(request: Request, number: PathNumber) -> Done:
     """With its values, history and marks; nothing that would start an update is put back."""
     key = await acts.put_back(shell_of(request), actions.actor_of(request), number)
     return Done(detail=f"{key} is back.")

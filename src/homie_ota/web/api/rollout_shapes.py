@@ -12,7 +12,7 @@ from homie_ota.rollout.gates import GateReading, Tally
 from homie_ota.store import progress
 from homie_ota.store.memberships import Member
 from homie_ota.store.rollouts import Rollout, Wave
-from homie_ota.web.api.asking import Shape
+from homie_ota.web.api.asking import Flag, Shape
 from homie_ota.web.api.plan_shapes import PlanShape, plan_of
 from homie_ota.web.api.shapes import Moment, moment
 from homie_ota.web.rollout_actions import Wanted
@@ -25,8 +25,8 @@ class RolloutOrder(Shape):
     firmware: str = Field(max_length=400, description="SHA-256 (its beginning is enough) or NAME@VERSION")
     plan: PlanShape | None = Field(default=None, description="without one: a canary, 10 %, the rest")
     name: Annotated[str, Field(max_length=255)] = ""
-    start: bool = False
-    standing: bool = Field(default=False, description="devices that the query finds later join it")
+    start: Flag = False
+    standing: Flag = Field(default=False, description="devices that the query finds later join it")
     follow: Annotated[str, Field(max_length=64)] = Field(
         default="", description="with standing: newer versions that fit this are taken up, such as 2.*"
     )
@@ -35,7 +35,7 @@ class RolloutOrder(Shape):
 class PreviewOrder(RolloutOrder):
     """A rollout to be looked at before it is made."""
 
-    simulate: bool = Field(default=False, description="play it on when these devices were awake before")
+    simulate: Flag = Field(default=False, description="play it on when these devices were awake before")
 
 
 class Steering(Shape):

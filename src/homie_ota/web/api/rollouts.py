@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -69,7 +71,7 @@ async def list_rollouts(
 async def get_rollout(
     request: Request,
     id: str,  # noqa: A002 - the name in the address
-    wave: int | None = None,
+    wave: Annotated[int, Field(ge=-1, le=1_000_000)] | None = None,
     outcome: str = "",
     limit: Limit = 100,
     cursor: Cursor = "",

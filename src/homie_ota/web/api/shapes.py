@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from homie_ota.model import Address, Deployment, DeploymentState
 from homie_ota.rollout.why import Why as Answer
+from homie_ota.web.api.asking import Instant
 
 
 def moment(at: float | datetime) -> datetime:
@@ -117,7 +118,7 @@ class NewDeployment(_Shape):
     device: str
     firmware: str
     override: str = Field(default="", description="why to send it although the rules say no")
-    until: datetime | None = Field(
+    until: Instant | None = Field(
         default=None, description="how long it may wait, with a zone; null: for ever"
     )
 
