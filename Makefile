@@ -5,6 +5,7 @@
 # make inspection  docs/inspection.md anew: every file the inspection was tried with, and every miss
 # make screenshots  docs/screenshots/ anew: a picture of every page
 # make strings  src/homie_ota/web/locale/homie-ota.pot anew: every text of the pages, for translators
+# make docs    the documents as pages, in build/docs (and what in docs/ is made from the code, anew)
 # make fuzz    ten minutes of fuzzing what reads strangers' bytes (ARGS=3600 for an hour)
 #
 # All of them set up .venv first; they need only Python 3.11 or newer with venv, and make.
@@ -71,10 +72,12 @@ contracts:
 tests:
 	$(BIN)/pytest $(if $(TESTS),$(TESTS),-n $(shell expr $$(nproc) + 1) --dist worksteal)
 
-# docs/architecture.md: the table of modules, from their docstrings; docs/lifecycle.md: the life of a deployment
-docs:
+# docs/architecture.md: the table of modules, from their docstrings; docs/lifecycle.md: the life of a deployment;
+# then all of docs/ as pages in build/docs, where a link that leads nowhere is an error
+docs: setup-dev
 	$(BIN)/python scripts/architecture.py
 	$(BIN)/python scripts/lifecycle.py
+	$(BIN)/python scripts/docsite.py
 
 # requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)
 lock:
