@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-_SECRET = frozenset({"password", "url", "database"})
+_SECRET = frozenset({"password", "url", "database", "notify", "webhooks"})
 _EXPECTED = {
     "int": "a whole number",
     "float": "a number",
@@ -58,12 +58,21 @@ def _sentence(wrong: dict[str, Any], sources: Sequence[Source], known: Mapping[s
     source = next((each for each in sources if each.has(where)), Source("the settings", {}))
     place = source.place(where)
     place = place[0].upper() + place[1:] if place.startswith("the ") else place
+    place += _inside(where)
+    if wrong["type"] == "extra_forbidden" and len(where) > 2:
+        return f"{place}: nobody knows that key."
     if wrong["type"] == "extra_forbidden":
         section, key = (str(where[0]), str(where[1])) if len(where) > 1 else (str(where[0]), "")
         return f"{place}: {unknown(section, key, known)}"
     hidden = len(where) == 1 or where[1] in _SECRET  # a whole section may hold secrets too
     got = "" if hidden else f", got {wrong['input']!r:.80}"
     return f"{place}: expected {_expected(wrong)}{got}."
+
+
+def _inside(where: Sequence[str | int]) -> str:
+    """Where it is inside of a key that holds a list: `, entry 2, secret`."""
+    parts = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in where[2:]]
+    return "".join(f", {part}" for part in parts)
 
 
 def _expected(wrong: dict[str, Any]) -> str:

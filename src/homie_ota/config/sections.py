@@ -173,6 +173,7 @@ def _is_postgresql(address: str) -> bool:
 class OtaSettings(_Section):
     """The endpoint at which devices fetch images, and what may be uploaded.
 
+    Devices may ask from `http_networks` (empty: from anywhere).
     `open_mode` gives any stored image to any device that names it, as the old server did; `url_lifetime` is how long
     a one-device address is good. Both timeouts end a transfer that takes longer, in seconds. `keep_newest` is how many
     versions of each name are kept beside what devices need (0: all); `secrets` are words that no image should hold,
@@ -182,6 +183,7 @@ class OtaSettings(_Section):
     path: BasePath = "/ota"
     max_upload: Bytes = 16 << 20
     open_mode: bool = False
+    http_networks: Networks = ()
     url_lifetime: Seconds = 3600.0
     upload_timeout: Seconds = 300.0
     transfer_timeout: Seconds = 600.0
@@ -232,10 +234,6 @@ class AuthSettings(_Section):
     user: str = ""
     password: SecretStr = SecretStr("")
     open_to_private: bool = False
-
-
-class AnnounceSettings(_Section):
-    """What others are told about devices; there is no key yet."""
 
 
 class LogSettings(_Section):

@@ -36,7 +36,7 @@ def _duration(value: Any) -> Any:
     return _in_units(value, _DURATIONS, "a duration in seconds, or like 90s, 10m, 1h")
 
 
-def _texts(value: Any) -> Any:
+def texts(value: Any) -> Any:
     """A list; or, from the environment, `["a", "b"]` or `a,b`."""
     if not isinstance(value, str):
         return value
@@ -79,7 +79,7 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-def _web_address(text: str) -> str:
+def web_address(text: str) -> str:
     """The address without a slash at its end; empty stays empty."""
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname):
@@ -90,8 +90,8 @@ def _web_address(text: str) -> str:
 Bytes = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 SecondsOrNone = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_texts)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(texts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
 BaseTopics = Annotated[Texts, AfterValidator(_topics)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -27,6 +27,7 @@ from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session, scan
+from homie_ota.service.announcing import announcer
 from homie_ota.service.known import known_secrets
 from homie_ota.service.mdns import announcement
 from homie_ota.service.places import choose_broker, own_address
@@ -71,6 +72,7 @@ class Service:
         self.session = await self._session()
         dispatch = self._dispatch()
         rollouts = Rollouts(self.database, self.bus, may=dispatch.leads)
+        others = announcer(self.settings, self.database, self.bus, ports, may=dispatch.leads)
         told = announcement(self.settings, ports.scheme, ports.address)
         self._tasks = [
             asyncio.create_task(self._run(work, name), name=name)
@@ -82,6 +84,7 @@ class Service:
                 ("rollouts", rollouts.run),
                 ("rounds", Rounds(self.database, self.bus, may=dispatch.leads, clock=time.time).run),
                 ("leftovers", self._leftovers(dispatch).run),
+                ("announce", others.run),
                 ("gaps", self._watch_drops),
                 *((("certificate", ports.certificate.run),) if ports.certificate else ()),
                 *((("mdns", told.run),) if told else ()),

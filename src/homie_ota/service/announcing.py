@@ -1,0 +1,31 @@
+"""Who tells others what happens, as the settings want it: built of what the service has.
+
+Rule: nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from homie_ota.announce import Announcer
+from homie_ota.announce.parts import Around, parts
+from homie_ota.bus import Bus
+from homie_ota.config import Settings
+from homie_ota.service.places import own_address
+from homie_ota.service.ports import Ports
+from homie_ota.store.database import Database
+
+
+def announcer(
+    settings: Settings, database: Database, bus: Bus, ports: Ports, *, may: Callable[[], bool]
+) -> Announcer:
+    """The announcer of a server that listens at `ports`; `may` says whether it leads."""
+    pages = f"{_address(settings, ports)}{settings.http.base_path}"
+    return Announcer(parts(Around(settings, database, bus, time.time, pages.__add__)), may=may)
+
+
+def _address(settings: Settings, ports: Ports) -> str:
+    """Where people find the pages: `public_url`, else this machine (devices may have a port of their own)."""
+    host, port = ports.address
+    return settings.http.public_url or f"{ports.scheme}://{own_address(host)}:{port}"
