@@ -7,6 +7,7 @@ message. What is known of every message is sent in every message: of a key that 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +21,15 @@ from homie_ota.store.entities import Entity, Image
 LONGEST_NOTES = 255
 """Characters of `release_summary` that Home Assistant takes."""
 LONGEST_NAME = 120
+_MAC = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 
 SENSORS: dict[str, dict[str, Any]] = {
-    "signal": {"name": "Signal", "unit_of_measurement": "%", "state_class": "measurement", "icon": "mdi:wifi"},
+    "signal": {
+        "name": "Signal",
+        "unit_of_measurement": "%",
+        "state_class": "measurement",
+        "icon": "mdi:wifi",
+    },
     "uptime": {"name": "Uptime", "unit_of_measurement": "s", "device_class": "duration"},
     "firmware": {"name": "Running firmware", "icon": "mdi:chip"},
 }
@@ -62,7 +69,7 @@ def _device(told: Entity, name: str, terms: Terms) -> dict[str, Any]:
         "cu": f"{terms.pages}/device/{quote(told.address.key, safe='~')}",
     }
     # The MAC makes it one device with what another bridge told of it.
-    connections = {"cns": [["mac", told.mac.lower()]]} if told.mac else {}
+    connections = {"cns": [["mac", told.mac.lower()]]} if _MAC.fullmatch(told.mac) else {}
     return {"ids": [name], **connections, **{key: text for key, text in texts.items() if text}}
 
 
@@ -161,4 +168,9 @@ def _text(value: str) -> str:
 
 
 def _message(topic: str, payload: dict[str, Any]) -> Publish:
-    return Publish(topic, json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"), 1, True)
+    return Publish(
+        topic,
+        json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
+        1,
+        True,
+    )
