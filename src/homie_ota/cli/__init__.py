@@ -42,6 +42,7 @@ _COMMANDS = {
     "release": "queue:release",
     "leftovers": "queue:leftovers",
     "broker-config": "broker_config:broker_config",
+    "doctor": "doctor:doctor",
 }
 """Command → the module below `homie_ota.cli`, and its function: arguments → exit status."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from homie_ota import __version__
 from homie_ota.cli.backup_arguments import add_backup
+from homie_ota.cli.doctor_arguments import add_doctor
 from homie_ota.cli.firmware_arguments import add_compare, add_firmware, add_fits, add_upload
 from homie_ota.cli.people_arguments import add_people
 from homie_ota.cli.rollout_arguments import add_marks, add_rollout
@@ -64,6 +65,7 @@ def _parser(with_simulator: bool) -> argparse.ArgumentParser:
         _people,
         _backup,
         _broker_config,
+        _doctor,
     ):
         add(commands)
     _simulate(commands, with_simulator)
@@ -226,6 +228,10 @@ def _leftovers(commands: Any) -> None:
 
 def _people(commands: Any) -> None:
     add_people(commands, _command, _storage)
+
+
+def _doctor(commands: Any) -> None:
+    add_doctor(commands, _command)
 
 
 def _broker_config(commands: Any) -> None:

@@ -64,6 +64,8 @@ WAIT, LONG_WAIT = 1.0, 5.0
 AHEAD = 120.0
 """Seconds by which an event may seem to be in the future: clocks are put right a little."""
 QUEUED_LONG = 14 * 86400.0
+VERSION_DAY = 1_780_000_000.0
+"""A day before which this version was not there (May 2026)."""
 
 
 def _connection(known: Known) -> Line:
@@ -260,22 +262,22 @@ LINES: tuple[Callable[[Known], Line], ...] = (
 
 def lines(known: Known) -> list[Line]:
     """All of them, with one for each disk."""
-    return [*(line(known) for line in LINES), *(_disk(each, known.largest) for each in known.disks)]
+    return [*(line(known) for line in LINES), *(disk(each, known.largest) for each in known.disks)]
 
 
-def _disk(disk: Disk, largest: int) -> Line:
-    """Room for ten of the largest images, and a twentieth of the disk, is enough not to think of it."""
+def disk(place: Disk, largest: int) -> Line:
+    """One disk: room for ten of the largest images, and a twentieth of the disk, is enough not to think of it."""
     said = _(
         "%(free)s of %(total)s free in %(path)s.",
-        free=_bytes(disk.free),
-        total=_bytes(disk.total),
-        path=disk.path,
+        free=_bytes(place.free),
+        total=_bytes(place.total),
+        path=place.path,
     )
     verdict = (
-        BAD if disk.free < largest else MIND if disk.free < max(10 * largest, disk.total // 20) else GOOD
+        BAD if place.free < largest else MIND if place.free < max(10 * largest, place.total // 20) else GOOD
     )
     advice = _("Delete old images (the page of firmware does), or move [storage] to a larger disk.")
-    return Line(disk.what, verdict, said, "" if verdict is GOOD else advice)
+    return Line(place.what, verdict, said, "" if verdict is GOOD else advice)
 
 
 def _bytes(count: int) -> str:

@@ -26,8 +26,6 @@ from homie_ota.web.shell import Shell
 from homie_ota.web.texts import _
 
 LIBRARIES = ("SQLAlchemy", "starlette", "uvicorn", "gmqtt", "Jinja2", "pydantic", "fastapi", "uvloop")
-VERSION_DAY = 1_780_000_000.0
-"""A day before which this version was not there (May 2026)."""
 
 
 def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
             writing=shell.database.writing(),
             disks=_disks(shell),
             largest=shell.settings.ota.max_upload,
-            version_day=VERSION_DAY,
+            version_day=health_lines.VERSION_DAY,
             process=os.getpid(),
         )
     )
@@ -74,16 +72,16 @@ def _disks(shell: Shell) -> tuple[Disk, ...]:
     )
     found: dict[int, Disk] = {}
     for what, path in places:
-        there = _existing(path)
+        there = existing(path)
         usage = shutil.disk_usage(there)
         found.setdefault(there.stat().st_dev, Disk(what, str(path), usage.total, usage.free))
     return tuple(found.values())
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """A folder that is made when it is first needed lies where its parent does."""
     path = path.absolute()
-    return path if path.exists() else _existing(path.parent)
+    return path if path.exists() else existing(path.parent)
 
 
 @lru_cache(maxsize=1)
