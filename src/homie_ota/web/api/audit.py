@@ -82,7 +82,12 @@ async def verify(request: Request, kept: str = "") -> AuditState:
     return AuditState(whole=fault is None, rows=found.head.rows, hash=found.head.hash, seq=seq, fault=fault)
 
 
-@router.get("/audit/export", summary="The whole audit log as JSON lines", response_class=StreamingResponse)
+@router.get(
+    "/audit/export",
+    summary="The whole audit log as JSON lines",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+)
 async def export(request: Request) -> StreamingResponse:
     """Oldest first, a row a line, and as the last line the end that the server remembers."""
     return StreamingResponse(_lines(shell_of(request)), media_type="application/x-ndjson")

@@ -15,13 +15,35 @@ from homie_ota.web.device.deployment import number_of
 from homie_ota.web.shell import shell_of
 
 router = APIRouter()
+_CASE = {
+    "schema": {
+        "type": "object",
+        "required": ["format", "deployment", "device", "firmware", "messages", "events", "server"],
+        "properties": {
+            "format": {"type": "string", "description": "what `homie-ota replay` reads"},
+            **{name: {"type": "object"} for name in ("deployment", "device", "firmware", "limits")},
+            **{name: {"type": "array", "items": {"type": "object"}} for name in ("messages", "events")},
+            "server": {"type": "string", "description": "the version that wrote it"},
+        },
+    },
+    "example": {
+        "format": "homie-ota case 1",
+        "deployment": {"id": 17, "state": "succeeded"},
+        "device": {"base": "homie/", "device_id": "hall-lamp"},
+        "firmware": {"name": "lamp", "version": "2.0.0"},
+        "limits": {"offered": 90.0},
+        "messages": [],
+        "events": [],
+        "server": "1.0.0",
+    },
+}
 
 
 @router.get(
     "/deployments/{id}/case",
     summary="The case file of a deployment",
     response_class=Response,
-    responses={**FAILS, 200: {"content": {"application/json": {}}, "description": "The case file."}},
+    responses={**FAILS, 200: {"content": {"application/json": _CASE}, "description": "The case file."}},
 )
 async def get_case(request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
     """Messages in and out, times and decisions, secrets masked: `homie-ota replay FILE` plays it again."""

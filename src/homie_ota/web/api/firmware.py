@@ -57,22 +57,26 @@ def _short(conn: Connection, images: list[Firmware]) -> list[shapes.FirmwareImag
     return [shapes.firmware(each, used[each.sha256]) for each in images]
 
 
-_TEXTS = ("description", "name", "version", "override")
+_BYTES = {"type": "string", "format": "binary"}
+_TEXTS = {
+    "description": "what people should know of it",
+    "name": "for an image that does not tell its name",
+    "version": "for an image that does not tell its version",
+    "override": "why it is to be taken although it would be refused; kept with the image",
+}
+_FORM = {
+    "type": "object",
+    "required": ["upload"],
+    "properties": {
+        "upload": {**_BYTES, "description": "the file"},
+        **{name: {"type": "string", "description": text} for name, text in _TEXTS.items()},
+    },
+}
+_SENT = {"upload": "(the bytes of lamp.bin)", "description": "fixes the flicker"}
 _UPLOAD_FORM = {
     "requestBody": {
         "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["upload"],
-                    "properties": {
-                        "upload": {"type": "string", "format": "binary"},
-                        **{name: {"type": "string"} for name in _TEXTS},
-                    },
-                }
-            }
-        },
+        "content": {"multipart/form-data": {"schema": _FORM, "example": _SENT}},
     }
 }
 
@@ -105,7 +109,10 @@ def _details(conn: Connection, image: Firmware) -> shapes.FirmwareDetails:
 
 
 @router.get(
-    "/firmware/{sha256}/file", summary="The bytes of an image", response_class=Response, responses=FAILS
+    "/firmware/{sha256}/file",
+    summary="The bytes of an image",
+    response_class=Response,
+    responses={**FAILS, 200: {"content": {"application/octet-stream": {"schema": _BYTES}}}},
 )
 async def get_file(request: Request, sha256: str) -> Response:
     """As it was uploaded."""
