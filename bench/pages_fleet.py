@@ -17,7 +17,7 @@ from homie_ota.model import Firmware
 from homie_ota.rollout.plan import BY_DEFAULT
 from homie_ota.rollout.versions import version_key
 from homie_ota.simulator.images import make_image
-from homie_ota.store import intake, rollouts, tables
+from homie_ota.store import intake, rollouts, tables, target_rows
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.images import ImageFiles
 
@@ -58,7 +58,9 @@ def fill(database: Database, files: ImageFiles, sizes: Sizes, now: float) -> Non
     ):
         _insert(database, table, rows)
     database.write_now(lambda conn: _rollouts(conn, sizes, images, random, now))
-    _insert(database, tables.deployment, list(_deployments(sizes, images, random, now)))
+    made = list(_deployments(sizes, images, random, now))
+    _insert(database, tables.deployment, made)
+    _insert(database, tables.target, list(_targets(made)))
     _insert(database, tables.event, list(_events(sizes, now)))
     database.write_now(lambda conn: conn.execute(sa.text("ANALYZE")))
 
@@ -162,6 +164,18 @@ def _deployments(
             "rollout_id": 1 + number % max(1, sizes.rollouts) if number % 2 else None,
             "before": {"fw_name": image.name, "fw_version": "1.0.0", "md5": "0" * 32}, "created_by": "anna",
         }  # fmt: skip
+
+
+def _targets(made: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What was ordered last, or brought by a rollout; what was taken back is no target."""
+    last = {each["device_pk"]: each for each in made}
+    for pk, each in last.items():
+        if each["state"] != "cancelled":
+            rollout = each["rollout_id"]
+            yield {
+                "device_pk": pk, "sha256": each["sha256"],
+                "source": f"rollout {rollout}" if rollout else target_rows.ORDERED,
+            }  # fmt: skip
 
 
 def _events(sizes: Sizes, now: float) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from homie_ota.model import DeploymentState, Firmware
 from homie_ota.rollout import soak
-from homie_ota.store import deployments, devices, events, marks, quarantine, targets
+from homie_ota.store import deployments, devices, events, marks, quarantine, target_rows
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import deployment, leftover, presence, rollout
@@ -40,8 +40,8 @@ def furnish(world: World) -> tuple[Firmware, Firmware]:
         world.device(f"{room}-plug", fw_name="plug", fw_version=plug.version, md5=plug.md5, signal=71.0)
         for room in ROOMS[:10]
     ]
-    world.write(lambda c: targets.put(c, good, new.sha256, source="rollout 1"))
-    world.write(lambda c: targets.put(c, plugs, plug.sha256, source="rollout 2"))
+    world.write(lambda c: target_rows.put(c, good, new.sha256, source="rollout 1"))
+    world.write(lambda c: target_rows.put(c, plugs, plug.sha256, source="rollout 2"))
     _under_way(world, lamp, new)
     _sleepers(world, lamp, new)
     _in_trouble(world, lamp, new)
@@ -129,7 +129,7 @@ def _in_trouble(world: World, lamp: Any, new: Firmware) -> None:
         "It still runs the old firmware.",
     )  # fmt: skip
     held = lamp("wall-lamp")
-    world.write(lambda c: targets.put(c, [held], new.sha256, source="rollout 1"))
+    world.write(lambda c: target_rows.put(c, [held], new.sha256, source="rollout 1"))
     why = Held(held, new.sha256, "went-back", "It went back to the old image three times.", now)
     world.write(lambda c: quarantine.add(c, why))
     kept = lamp("gate-lamp")

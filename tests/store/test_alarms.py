@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import alarms, events, targets
+from homie_ota.store import alarms, events, target_rows
 from homie_ota.store.alarms import Alarm, Limits
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import deployment, device
@@ -49,7 +49,7 @@ def test_a_device_that_is_seen_and_stays_below_its_target_for_a_week(conn: Conne
 
 def test_a_target_counts_also_when_nothing_is_queued_for_it_any_more(conn: Connection) -> None:
     failed(conn, ordered(conn, now=10.0), 20.0)
-    targets.put(conn, [1], WANTED, source="me")
+    target_rows.put(conn, [1], WANTED, source="me")
     seen(conn, 8 * DAY)
     assert codes(conn, 8 * DAY) == ["behind"]
     conn.execute(device.update().values(md5=NEW))

@@ -14,7 +14,7 @@ from homie_ota.rollout.next import plain
 from homie_ota.rollout.plan import Plan, Window
 from homie_ota.rollout.plandata import plan_as_data
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import devices, nexts, overview, search, targets
+from homie_ota.store import devices, nexts, overview, search, target_rows
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import deployment, device, membership, rollout
 from store.lamps import BEFORE, NEW, OLD, WANTED, add_device, opened, ordered
@@ -125,7 +125,7 @@ def test_a_device_is_on_target_by_checksum_by_name_or_by_what_its_updater_made_o
     conn: Connection, by: str, runs: dict[str, str], learned: dict[str, str], is_on_target: bool
 ) -> None:
     if by == "target":
-        targets.put(conn, [1], WANTED, source="rollout 1")
+        target_rows.put(conn, [1], WANTED, source="rollout 1")
     else:
         ordered(conn, now=10.0)
     conn.execute(device.update().values(**runs))

@@ -14,7 +14,7 @@ from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.why import Why
 from homie_ota.rollout.windows import LocalTime
-from homie_ota.store import deployments, events, marks, quarantine, targets, why
+from homie_ota.store import deployments, events, marks, quarantine, target_rows, why
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import leftover
 from web.world import World
@@ -118,7 +118,7 @@ def test_what_lies_on_the_broker_is_told_with_what_clears_it(
 def test_a_target_that_the_device_may_not_get_says_why(house: World) -> None:
     pk = house.device("hall", implementation="esp32")
     image = house.firmware()
-    house.write(lambda conn: targets.put(conn, [pk], image.sha256, source="test"))
+    house.write(lambda conn: target_rows.put(conn, [pk], image.sha256, source="test"))
     answer = asked(house, pk)
     assert answer.code == "not-eligible"
     assert "ESP8266" in answer.text

@@ -24,7 +24,7 @@ from homie_ota.store import (
     rollouts,
     saved,
     search,
-    targets,
+    target_rows,
     waiting,
 )
 from homie_ota.store.database import Connection
@@ -380,7 +380,7 @@ def test_a_quarantine_needs_a_person_while_the_image_is_wanted(world: World) -> 
     pk, image, newer = world.device("hall"), world.firmware(), world.firmware(version="3.0.0")
     world.write(lambda conn: quarantine.add(conn, Held(pk, image.sha256, "went-back", "Thrice.", 1.0)))
     assert needs(world, pk) is None
-    world.write(lambda conn: targets.put(conn, [pk], image.sha256, source="rollout 1"))
+    world.write(lambda conn: target_rows.put(conn, [pk], image.sha256, source="rollout 1"))
     assert needs(world, pk) is Need.QUARANTINED
-    world.write(lambda conn: targets.put(conn, [pk], newer.sha256, source="rollout 2"))
+    world.write(lambda conn: target_rows.put(conn, [pk], newer.sha256, source="rollout 2"))
     assert needs(world, pk) is None

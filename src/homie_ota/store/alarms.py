@@ -18,6 +18,7 @@ from homie_ota.rollout.attempts import INTERRUPTED
 from homie_ota.rollout.rhythm import spell
 from homie_ota.store import events, misfits
 from homie_ota.store.tables import deployment, device, event, firmware, target
+from homie_ota.store.target_rows import ORDERED
 
 KIND = "alarm"
 _OF_ALARMS = event.c.kind == sa.literal_column("'alarm'")
@@ -74,6 +75,8 @@ def _behind(connection: Connection, now: float, limits: Limits) -> Iterator[Alar
         .join(device, device.c.pk == target.c.device_pk)
         .join(firmware, firmware.c.sha256 == target.c.sha256)
         .where(begun < since, device.c.last_seen > since, device.c.md5 != firmware.c.md5)
+        # An order that failed said so; what nobody tries again is no surprise a week later.
+        .where(target.c.source != ORDERED)
     )
     queued = (
         sa.select(deployment.c.device_pk, deployment.c.created_at, *names)

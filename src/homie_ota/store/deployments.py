@@ -18,7 +18,7 @@ from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle, moves, proof
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
-from homie_ota.store import events, learned, lease, memberships, pace, snapshots, turns
+from homie_ota.store import events, learned, lease, memberships, pace, snapshots, target_rows, turns
 from homie_ota.store.database import changed_one
 from homie_ota.store.tables import deployment
 
@@ -205,6 +205,7 @@ def _follow(connection: Connection, before: Deployment, event: Event, moved: Dep
     whole = event is Event.FLASH or proof.is_complete(before)
     pace.note(connection, before, moved.state, now=now, whole=whole)
     memberships.note(connection, moved)
+    target_rows.note(connection, moved)
     learned.from_end(connection, moved, now)
 
 

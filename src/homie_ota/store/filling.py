@@ -18,7 +18,7 @@ from homie_ota.rollout import course
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import MemberState, WaveState
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import benching, deployments, judging, memberships, orders, rollouts, targets
+from homie_ota.store import benching, deployments, judging, memberships, orders, rollouts, target_rows
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.judging import Judged
 from homie_ota.store.rollouts import Rollout
@@ -60,7 +60,7 @@ def fill(connection: Connection, of: Rollout, *, now: float) -> Filled:
             made.append(_queue(connection, of, each, waiting[each.pk], purpose, now))
     for state, reasons in left_out.items():
         memberships.change(connection, of.id, reasons, [MemberState.WAITING], state, now=now)
-    targets.put(connection, [each.device_pk for each in made], of.sha256, source=source(of))
+    target_rows.put(connection, [each.device_pk for each in made], of.sha256, source=source(of))
     return Filled(made, len(waiting))
 
 
@@ -123,7 +123,7 @@ def take_back(
         if found is None:
             continue
         if deployments.advance(connection, found, Event.CANCEL, now=now, reason=reason, actor=by) is not None:
-            targets.drop(connection, [found.device_pk], source=source(of))
+            target_rows.drop(connection, [found.device_pk], source=source(of))
             count += 1
     return count
 

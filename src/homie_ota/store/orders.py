@@ -17,7 +17,7 @@ from homie_ota.model import Deployment, Firmware, Purpose
 from homie_ota.rollout import eligibility
 from homie_ota.rollout.eligibility import Answer, Ask
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import audit, candidates, deployments, devices, giving_way
+from homie_ota.store import audit, candidates, deployments, devices, giving_way, target_rows
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.candidates import Surroundings
 from homie_ota.store.tables import device
@@ -88,14 +88,13 @@ def order(
     if not found.allowed:
         raise NotEligible(found.sentence, [each.as_data() for each in found.refusals])
     _write_down(connection, firmware, found, by=by, now=now, override=override)
+    taken = None
     if place.get("rollout_id") is None:
-        until = place.get("not_after")
-        wish = giving_way.Wish(device_pk, sha256, by, override, until)
+        wish = giving_way.Wish(device_pk, sha256, by, override, place.get("not_after"))
         taken = giving_way.take_over(connection, wish, now=now)
-        if taken is not None:
-            return taken
+        target_rows.put(connection, [device_pk], sha256, source=target_rows.ORDERED)
     row = devices.row(connection, device_pk) or {}
-    return queue(connection, row, firmware, by=by, now=now, override=override, **place)
+    return taken or queue(connection, row, firmware, by=by, now=now, override=override, **place)
 
 
 def _write_down(
@@ -174,5 +173,6 @@ def external(connection: Connection, *, device_pk: int, firmware: Firmware, now:
         made = queue(connection, row, firmware, by="$ota", now=now, purpose=Purpose.OUTSIDE)
     except HomieOtaError:
         return None
+    target_rows.put(connection, [device_pk], firmware.sha256, source=target_rows.ORDERED)
     offered = deployments.advance(connection, made, Event.OFFER, now=now, actor="$ota")
     return offered or made

@@ -153,37 +153,6 @@ def needs(connection: Connection, pks: Sequence[int]) -> dict[int, Need]:
 # --- Who runs what it should ----------------------------------------------------------------------------------------
 
 
-def _ordered() -> sa.CTE:
-    """What was ordered last of devices without a target (device_pk, sha256), unless it was taken back."""
-    aimless = device.alias("aimless")
-    has_target = sa.exists().where(target.c.device_pk == aimless.c.pk)
-    stands = deployment.c.state != DeploymentState.CANCELLED.value
-    return (
-        sa.select(deployment.c.device_pk, deployment.c.sha256)
-        # The sum makes SQLite begin with the devices, of which an index is enough.
-        .join(aimless, deployment.c.device_pk == aimless.c.pk + 0)
-        .where(~has_target, stands, ~_newer())
-        .cte("ordered")
-    )
-
-
-_ORDERED = _ordered()
-
-
-def _rewritten(aim: sa.FromClause) -> Pks:
-    """Devices of `aim` (device_pk, sha256) that announce the checksum which they have of it since their updater rewrote
-    its flash mode.
-    """
-    rewritten, told = learned.alias("rewritten"), learned.alias("told")
-    return (
-        sa.select(aim.c.device_pk)
-        .join(rewritten, (rewritten.c.device_pk == aim.c.device_pk) & (rewritten.c.fact == REWRITTEN_AS))
-        .join(told, (told.c.device_pk == aim.c.device_pk) & (told.c.fact == REWRITTEN_MD5))
-        .join(device, (device.c.pk == aim.c.device_pk) & (device.c.md5 == told.c.value))
-        .where(rewritten.c.value == aim.c.sha256)
-    )
-
-
 _SAME = device.c.md5 == firmware.c.md5
 # 1.5 and esp32-homie tell no checksum: of them name and version have to do.
 _UNCHECKED = (
@@ -191,18 +160,29 @@ _UNCHECKED = (
 )
 
 
-def _aimed_at(aim: sa.FromClause) -> Pks:
-    return sa.select(aim.c.device_pk).join(firmware, firmware.c.sha256 == aim.c.sha256)
+def _aimed_at() -> Pks:
+    return sa.select(target.c.device_pk).join(firmware, firmware.c.sha256 == target.c.sha256)
 
 
-AIMED = sa.union_all(sa.select(target.c.device_pk), sa.select(_ORDERED.c.device_pk))
+def _rewritten() -> Pks:
+    """Devices that announce the checksum which they have of their target since their updater rewrote its flash mode."""
+    rewritten, told = learned.alias("rewritten"), learned.alias("told")
+    mine = rewritten.c.device_pk == target.c.device_pk
+    return (
+        sa.select(target.c.device_pk)
+        .join(rewritten, mine & (rewritten.c.fact == REWRITTEN_AS))
+        .join(told, (told.c.device_pk == target.c.device_pk) & (told.c.fact == REWRITTEN_MD5))
+        .join(device, (device.c.pk == target.c.device_pk) & (device.c.md5 == told.c.value))
+        .where(rewritten.c.value == target.c.sha256)
+    )
+
+
+AIMED: Pks = sa.select(target.c.device_pk)
 ON_TARGET = sa.union_all(
     # Image by image: an index holds checksum and pk of the devices. The sum keeps SQLite from asking one by one.
-    _aimed_at(target).join(device, _SAME & (target.c.device_pk == device.c.pk + 0)),
-    _aimed_at(target).join(device, (device.c.pk == target.c.device_pk) & _UNCHECKED),
-    _rewritten(target),
-    _aimed_at(_ORDERED).join(device, (device.c.pk == _ORDERED.c.device_pk) & (_SAME | _UNCHECKED)),
-    _rewritten(_ORDERED),
+    _aimed_at().join(device, _SAME & (target.c.device_pk == device.c.pk + 0)),
+    _aimed_at().join(device, (device.c.pk == target.c.device_pk) & _UNCHECKED),
+    _rewritten(),
 )
 """Who runs it: by checksum, by name and version, or by the checksum that it has since it was rewritten."""
 

@@ -16,7 +16,7 @@ from homie_ota.rollout import revert
 from homie_ota.rollout.eligibility import Answer
 from homie_ota.rollout.plan import MemberState
 from homie_ota.rollout.revert import CONCERNED, Back, Case, Done, Stuck
-from homie_ota.store import deployments, filling, memberships, orders, targets
+from homie_ota.store import deployments, filling, memberships, orders, target_rows
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.filling import CHUNK, REASON_TO_GO_BACK
 from homie_ota.store.rollouts import Rollout
@@ -40,7 +40,7 @@ def go_back(connection: Connection, of: Rollout, *, now: float) -> Returned:
             queued = filling.queue_back(connection, of, row, step.sha256, now=now)
             if queued is not None:
                 made.append(queued)
-                targets.put(connection, [row["pk"]], step.sha256, source=filling.source(of))
+                target_rows.put(connection, [row["pk"]], step.sha256, source=filling.source(of))
         elif isinstance(step, Done | Stuck):
             state = MemberState.REVERTED if isinstance(step, Done) else MemberState.STRANDED
             memberships.change(connection, of.id, {row["pk"]: step.reason}, list(CONCERNED), state, now=now)

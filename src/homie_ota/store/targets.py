@@ -1,12 +1,10 @@
-"""What devices should run: one row a device; and standing targets, which take in new devices and new firmware.
+"""Standing targets: rollouts that take in new devices and new firmware.
 
-Rule: a target says who set it, and only that one takes it away again. A standing rollout finds new devices by its own
-query and puts them into the lane of late joiners; a newer image that fits `follow` becomes a rollout of its own.
+Rule: a standing rollout finds new devices by its own query and puts them into the lane of late joiners; a newer image
+that fits `follow` becomes a rollout of its own.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,26 +17,11 @@ from homie_ota.rollout.stones import DEAD_END
 from homie_ota.rollout.versions import compare, version_key
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.conditions import Asked, condition
-from homie_ota.store.database import upsert
 from homie_ota.store.rollouts import Rollout
-from homie_ota.store.tables import device, membership, target
+from homie_ota.store.tables import device, membership
 
 FEW = 500
 """Devices that are asked about at once."""
-
-
-def put(
-    connection: Connection, pks: Sequence[int], sha256: str, *, source: str, until: float | None = None
-) -> None:
-    """These devices should run this image; what was wanted of them before is forgotten."""
-    rows = [{"device_pk": pk, "sha256": sha256, "source": source[:64], "until": until} for pk in pks]
-    upsert(connection, target, rows, ["device_pk"], ["sha256", "source", "until"])
-
-
-def drop(connection: Connection, pks: Sequence[int], *, source: str) -> None:
-    """Nothing is wanted of these devices any more, as far as `source` is concerned."""
-    mine = target.c.device_pk.in_(list(pks)) & (target.c.source == source)
-    connection.execute(target.delete().where(mine))
 
 
 def newcomers(connection: Connection, of: Rollout, *, after: int, now: float) -> list[int]:
