@@ -221,6 +221,7 @@ WRONG = [
     ('[ota]\nmax_upload = "16 MiX"', "expected a size like 16777216 or 16 MiB, got '16 MiX'."),
     ('[ota]\npath = "/a b"', "expected a path like /homie-ota, got '/a b'."),
     ('[http]\npublic_url = "ota.local"', "expected an address like http://ota.example.org:9080"),
+    ('[http]\nmdns_ota = "our ota"', 'expected a name like "homie-ota"'),
     ("[http]\nprot = 1", 'there is no key "prot" in [http]. The nearest known one is "port".'),
     (
         '[mqtt]\nbase_topic = "x/"',

@@ -18,6 +18,7 @@ from homie_ota.config.values import (
     Networks,
     Seconds,
     SecondsOrNone,
+    ServiceName,
     Texts,
     WebAddress,
 )
@@ -38,7 +39,8 @@ class HttpSettings(_Section):
     both or none. `device_port` is a second port, plain HTTP, where only devices get answers (0: none), for few of them
     speak TLS. `requests_per_second` is what one address, and the tokens of one account, may ask for in the long run
     (0: no limit); devices that ask for an image do not count. What proxies say in headers (`X-Forwarded-…`,
-    `X-Ingress-Path`) counts only from `trusted_proxies`. `mdns`: the pages are announced on the local network.
+    `X-Ingress-Path`) counts only from `trusted_proxies`. `mdns`: the pages are announced on the local network;
+    `mdns_ota`: so is, by this name, where devices of Homie 1.5 fetch images (empty: it is not).
     """
 
     host: str = "0.0.0.0"
@@ -53,6 +55,7 @@ class HttpSettings(_Section):
     trusted_proxies: Networks = ("127.0.0.1", "::1")
     metrics_open: bool = False
     mdns: bool = True
+    mdns_ota: ServiceName = "homie-ota"
 
     @model_validator(mode="after")
     def _both_or_none(self) -> HttpSettings:

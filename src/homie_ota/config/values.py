@@ -87,6 +87,14 @@ def web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _service_name(text: str) -> str:
+    """`homie-ota` for `homie-ota` and for `_homie-ota._tcp`; empty stays empty."""
+    name = text.removesuffix("._tcp").removeprefix("_")
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}", name):
+        raise ValueError('a name like "homie-ota": letters, digits and dashes, 31 at most; or nothing')
+    return name
+
+
 Bytes = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_duration), Field(gt=0)]
 SecondsOrNone = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
@@ -94,4 +102,5 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(texts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
 BaseTopics = Annotated[Texts, AfterValidator(_topics)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
+ServiceName = Annotated[str, AfterValidator(_service_name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -49,6 +49,14 @@ class Ports:
         return "https" if self.certificate else "http"
 
     @property
+    def for_devices(self) -> tuple[str, int] | None:
+        """Host and port where devices get answers by plain HTTP; None where there is only TLS."""
+        if self._devices is not None:
+            host, port = self._devices.getsockname()[:2]
+            return str(host), int(port)
+        return None if self.certificate else self.address
+
+    @property
     def public_url(self) -> str:
         """What devices are told; from the settings, else this machine's own address and the port for devices."""
         host, port = self.address

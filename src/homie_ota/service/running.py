@@ -29,7 +29,7 @@ from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session, scan
 from homie_ota.service.announcing import announcer
 from homie_ota.service.known import known_secrets
-from homie_ota.service.mdns import announcement
+from homie_ota.service.mdns import announcement, announcement_for_devices
 from homie_ota.service.places import choose_broker, own_address
 from homie_ota.service.ports import Ports
 from homie_ota.service.reaching import Reaching
@@ -74,6 +74,7 @@ class Service:
         rollouts = Rollouts(self.database, self.bus, may=dispatch.leads)
         others = announcer(self.settings, self.database, self.bus, ports, may=dispatch.leads)
         told = announcement(self.settings, ports.scheme, ports.address)
+        told_devices = announcement_for_devices(self.settings, ports.for_devices)
         self._tasks = [
             asyncio.create_task(self._run(work, name), name=name)
             for name, work in (
@@ -88,6 +89,7 @@ class Service:
                 ("gaps", self._watch_drops),
                 *((("certificate", ports.certificate.run),) if ports.certificate else ()),
                 *((("mdns", told.run),) if told else ()),
+                *((("mdns-ota", told_devices.run),) if told_devices else ()),
             )
         ]
         app = web.build(self._shell())
