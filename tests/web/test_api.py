@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from homie_ota.model import DeploymentState
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.store import deployments, devices
-from web.world import Server, World
+from web.world import BROWSER, Server, World
 
 API = "/api/v1"
 
@@ -276,3 +276,33 @@ def test_a_method_that_an_address_does_not_take_is_told_with_those_that_it_does(
         answer = world.client().put(API + path)
         assert problem(answer) == (405, "wrong-method")
         assert answer.headers["allow"] == allowed
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_how_to_be_sent(world: World) -> None:
+    world.device("hall"), world.firmware()
+    body = '{"device": "hall", "firmware": "lamp@2.0.0"}'
+    for kind in ("application/x-www-form-urlencoded", "text/plain", ""):
+        answer = world.client().post(f"{API}/deployments", content=body, headers={"content-type": kind})
+        assert problem(answer) == (415, "wrong-media-type")
+        assert "Content-Type: application/json" in answer.json()["detail"]
+    kind = "application/vnd.lamp+json; charset=utf-8"
+    answer = world.client().post(f"{API}/deployments", content=body, headers={"content-type": kind})
+    assert answer.status_code == 202
+    assert problem(world.client().post(f"{API}/deployments")) == (400, "wrong-use")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/devices", "/api/v1/devices/"]
+)
+def test_an_address_that_there_is_not_is_a_problem_too_whoever_asks(world: World, path: str) -> None:
+    for headers in ({}, BROWSER):
+        assert problem(world.client().get(path, headers=headers)) == (404, "not-found")
+
+
+def test_who_is_not_logged_in_gets_a_problem_and_only_the_page_of_the_api_leads_to_the_login(
+    make_world: Callable[..., World],
+) -> None:
+    client = make_world(admin=True).client(headers=BROWSER)
+    assert problem(client.get(f"{API}/devices")) == (401, "not-logged-in")
+    assert problem(client.get(f"{API}/openapi.json")) == (401, "not-logged-in")
+    assert client.get(f"{API}/docs").headers["location"] == "/login?next=/api/v1/docs"

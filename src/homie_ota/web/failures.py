@@ -27,6 +27,7 @@ _TITLES = {
     408: "Too slow",
     409: "Not now",
     413: "Too large",
+    415: "Not this type",
     421: "Wrong name",
     422: "That cannot be read",
     429: "Slow down",
@@ -56,7 +57,7 @@ async def fail(request: Request, error: Exception) -> Response:
     if status == 500:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     title = _TITLES.get(status, "Failed")
-    if request.url.path.startswith("/api/"):
+    if f"{request.url.path}/".startswith("/api/"):
         more = error.more() if isinstance(error, HomieOtaError) else {}
         answer: Response = problem(status, code, title, sentence, more)
     elif is_browser(request):

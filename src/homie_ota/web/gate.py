@@ -168,10 +168,10 @@ class Gate:
         return _is_address(name) or "." not in name or name.endswith(NEAR_NAMES)
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
-        is_stream = request.url.path.startswith(
-            "/live/"
-        )  # a script asks for it: a page to log in is no answer
-        if isinstance(error, Unknown) and is_browser(request) and request.method in READING and not is_stream:
+        path = request.url.path  # where a script asks, a page to log in is no answer
+        is_for_scripts = path.startswith(("/live/", "/api/")) and path != "/api/v1/docs"
+        is_page = is_browser(request) and request.method in READING and not is_for_scripts
+        if isinstance(error, Unknown) and is_page:
             target = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
             return RedirectResponse(f"{prefix_of(request.scope, self._prefix)}/login?next={target}", 303)
         answer = await self._fail(request, error)

@@ -35,6 +35,7 @@ from homie_ota.web.api import (
     verdict,
 )
 from homie_ota.web.failures import fail
+from homie_ota.web.words import clean
 
 
 def build(web: Starlette) -> FastAPI:
@@ -81,7 +82,23 @@ def build(web: Starlette) -> FastAPI:
 async def _unreadable(request: Request, error: Exception) -> Response:
     """The answer to a body or parameter of the wrong shape."""
     assert isinstance(error, RequestValidationError)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if (
+        kind != "application/json"
+        and not kind.endswith("+json")
+        and any(_is_whole(each) for each in error.errors())
+    ):
+        sent = f"of the type {clean(kind, 80)}" if kind else "without a type"
+        wrong = limits.WrongType(
+            f"Send the body with Content-Type: application/json (curl --json); it came {sent}."
+        )
+        return await fail(request, wrong)
     return await fail(request, WrongUse("; ".join(_said(each) for each in error.errors()[:5]) + "."))
+
+
+def _is_whole(wrong: dict[str, Any]) -> bool:
+    """Whether it is the body as a whole that was not read, though there is one."""
+    return tuple(wrong["loc"]) == ("body",) and wrong["type"] != "missing"
 
 
 def _said(wrong: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ TITLES = {
     408: ("TooSlow", "The upload stood still for too long, or was too slow."),
     409: ("Conflict", "Not in the state that this needs, not eligible, or a name that means several."),
     413: ("TooLarge", "More bytes than this server takes."),
+    415: ("WrongType", "The body is no JSON by its Content-Type."),
     421: ("WrongHost", "This server is not known by the name that was used."),
     429: ("TooManyGuesses", "Too many wrong passwords from this address; Retry-After says how long."),
     503: ("Busy", "Too many requests, or the broker cannot be reached now."),
@@ -32,7 +33,14 @@ TITLES = {
 ALWAYS = (401, 403, 421, 429, 503)
 """What any request may be answered, whatever it asks for."""
 WITH_BODY = (413,)
+WITH_JSON = (415,)
 WITH_FILE = (408, 507)
+
+HEADERS: dict[int, Json] = {
+    429: {"headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}}
+}
+LOCATED = {"upload_firmware": "201", "order": "202", "create": "201"}
+"""By operation: which of its answers says where the thing is that it made."""
 
 TAGS = {
     "devices": ("devices", "What is known of each device, what is put on it, and what may be sent to it."),
@@ -189,10 +197,13 @@ def _answer(operation: Json, shared: Json) -> None:
         400,
         *ALWAYS,
         *(WITH_BODY if body else ()),
+        *(WITH_JSON if "application/json" in body else ()),
         *(WITH_FILE if "multipart/form-data" in body else ()),
     }
     for status in sorted(known):
         name, text = TITLES[status]
         answers[str(status)] = {"$ref": f"#/components/responses/{name}"}
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        shared[name] = {"description": text, "content": content}
+        shared[name] = {"description": text, "content": content, **HEADERS.get(status, {})}
+    if made := LOCATED.get(operation["operationId"]):
+        answers[made]["headers"] = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}

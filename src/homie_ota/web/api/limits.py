@@ -12,11 +12,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from homie_ota.errors import TooLarge
+from homie_ota.errors import HomieOtaError, TooLarge
 from homie_ota.web.failures import fail
 
 LARGEST = 1 << 20
 """Bytes of a body that is no file: a plan with all its waves has some thousand."""
+
+
+class WrongType(HomieOtaError):
+    """The body is of a type that this address does not read."""
+
+    code = "wrong-media-type"
+    status = 415
+    exit_status = 2
 
 
 class SmallBodies:
