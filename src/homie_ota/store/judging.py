@@ -17,10 +17,10 @@ from homie_ota.rollout import eligibility, stones
 from homie_ota.rollout.eligibility import Answer, Ask
 from homie_ota.rollout.members import RUNS_IT
 from homie_ota.rollout.stones import NoPath, Path, Stones
-from homie_ota.store import candidates
+from homie_ota.store import candidates, kinds
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.candidates import Subject, Surroundings
-from homie_ota.store.tables import deployment, device
+from homie_ota.store.tables import deployment, device, quarantine
 
 FEW = 500
 """So many devices are named in a statement; for more it is quicker to look at all."""
@@ -28,6 +28,9 @@ FEW = 500
 Row = dict[str, Any]
 _COLUMNS = [each for each in device.columns if each.name not in ("facts", "nodes", "recent")]
 """Without what is large: a fleet is looked at as a whole."""
+
+ITS_ID = "\0"
+"""Stands for the id of a device in what is said of several; no topic can hold it."""
 
 _SAME = "runs-it"
 _HELD = ("quarantined", "pinned")
@@ -63,19 +66,30 @@ class Judged(NamedTuple):
         return self.code in RUNS_IT
 
 
-class _Facts(NamedTuple):
-    """What is asked once for all devices."""
+class _Alike(NamedTuple):
+    """The devices that are alike for any image, so that each is asked once; `Kind` says who is."""
 
     subjects: dict[int, Subject]
     around: Surroundings
     ask: Ask
-    active: dict[int, str]
-    stones: Stones
+    told: dict[tuple[int, str], Answer]
 
     def answer(self, pk: int, image: Firmware) -> Answer:
-        """Of this device and this image."""
+        """Of this device and this image; it names the device as `ITS_ID` where it stands for several."""
         subject = self.subjects[pk]
-        return eligibility.judge(subject.known, image, self.ask, self.around.of(subject, image))
+        key = subject.pk, image.sha256
+        if key not in self.told:
+            around = self.around.of(subject, image)
+            self.told[key] = eligibility.judge(subject.known, image, self.ask, around)
+        return self.told[key]
+
+
+class _Facts(NamedTuple):
+    """What is asked once for all devices."""
+
+    alike: _Alike
+    active: dict[int, str]
+    stones: Stones
 
 
 def judge(
@@ -89,11 +103,18 @@ def judge(
     """Each of these devices that is known, in their order."""
     stored = firmwares.find(conn, name=firmware.name)
     rows = {row["pk"]: row for row in _rows(conn, pks)}
-    ways = stones.lay(firmware, stored)
-    subjects = candidates.load(conn, device.c.pk.in_(list(pks)) if len(pks) <= FEW else None, now=now)
-    around = Surroundings(conn, stored, subjects)
-    facts = _Facts({each.pk: each for each in subjects}, around, ask, _active(conn, pks), ways)
+    facts = _Facts(_alike(conn, stored, pks, ask, now), _active(conn, pks), stones.lay(firmware, stored))
     return [_one(rows[pk], firmware, facts) for pk in pks if pk in rows]
+
+
+def _alike(conn: Connection, stored: Sequence[Firmware], pks: Sequence[int], ask: Ask, now: float) -> _Alike:
+    if len(pks) <= FEW:
+        few = candidates.load(conn, device.c.pk.in_(list(pks)), now=now)
+        return _Alike({each.pk: each for each in few}, Surroundings(conn, stored, few), ask, {})
+    held = sa.select(quarantine.c.device_pk).where(quarantine.c.sha256.in_([each.sha256 for each in stored]))
+    fleet = kinds.load(conn, conn.execute(held).scalars().all(), now=now, called=ITS_ID)
+    subjects = {pk: kind.subject for kind in fleet for pk in kind.pks}
+    return _Alike(subjects, Surroundings(conn, stored, [each.subject for each in fleet]), ask, {})
 
 
 def _one(row: Row, firmware: Firmware, facts: _Facts) -> Judged:
@@ -101,18 +122,28 @@ def _one(row: Row, firmware: Firmware, facts: _Facts) -> Judged:
         return Judged(row, firmware, _SAME, "It runs this image already.")
     way = stones.path(facts.stones, row["fw_name"], row["fw_version"])
     image = firmware if isinstance(way, NoPath) else way.steps[0]
-    verdict = facts.answer(row["pk"], image)
-    told = Judged(row, image, over=_over(way, row), warnings=verdict.warnings)
+    verdict = facts.alike.answer(row["pk"], image)
+    told = Judged(row, image, over=_over(way, row), warnings=_named(row, verdict.warnings))
     if verdict.code == _SAME and image == firmware:
-        return told._replace(code=_SAME, reason=verdict.sentence)
+        return told._replace(code=_SAME, reason=_said(row, verdict.sentence))
     held = next((each for each in verdict.refusals if each.code in _HELD), None)
     if held is not None:
-        return told._replace(code=held.code, reason=held.text)
+        return told._replace(code=held.code, reason=_said(row, held.text))
     if row["pk"] in facts.active:
         return told._replace(code="busy", reason=facts.active[row["pk"]])
     if isinstance(way, NoPath):
         return told._replace(code="no-path", reason=way.reason)
-    return told if verdict.allowed else told._replace(code=verdict.code, reason=verdict.sentence)
+    if verdict.allowed:
+        return told
+    return told._replace(code=verdict.code, reason=_said(row, verdict.sentence))
+
+
+def _said(row: Row, text: str) -> str:
+    return text.replace(ITS_ID, row["device_id"])
+
+
+def _named(row: Row, texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_said(row, text) for text in texts)
 
 
 def _over(way: Path | NoPath, row: Row) -> str:
@@ -122,8 +153,9 @@ def _over(way: Path | NoPath, row: Row) -> str:
 def _rows(conn: Connection, pks: Sequence[int]) -> Iterator[Row]:
     query = sa.select(*_COLUMNS)
     query = query.where(device.c.pk.in_(list(pks))) if len(pks) <= FEW else query
-    wanted = frozenset(pks)
-    yield from (dict(row) for row in conn.execute(query).mappings() if row["pk"] in wanted)
+    wanted, names = frozenset(pks), [each.name for each in _COLUMNS]
+    # The first column is `pk`: most of a fleet is passed over without being looked at.
+    yield from (dict(zip(names, row, strict=True)) for row in conn.execute(query) if row[0] in wanted)
 
 
 def _active(conn: Connection, pks: Sequence[int]) -> dict[int, str]:

@@ -33,15 +33,18 @@ class Kind(NamedTuple):
     pks: tuple[int, ...]
 
 
-def load(conn: Connection, apart: Collection[int] = (), *, now: float) -> list[Kind]:
-    """The whole fleet; those of `apart` each by itself."""
+def load(conn: Connection, apart: Collection[int] = (), *, now: float, called: str = NAMELESS) -> list[Kind]:
+    """The whole fleet; those of `apart` each by itself. What is said of a kind names the device as `called`."""
     rows = conn.execute(_alike(apart, now)).all()
     lonely = [row.pk for row in rows if row.alone is not None]
     known = {each.pk: each for each in candidates.load(conn, _among(lonely), now=now)} if lonely else {}
     images = candidates.Images(conn, rows, {}, "")
     without_way = candidates.ways(conn) if any(row.way == Way.NONE for row in rows) else {}
     return [
-        kind for row in rows for kind in _kinds(row, known.get(row.pk), images, without_way, now) if kind.pks
+        Kind(nameless(kind.subject, called), kind.pks)
+        for row in rows
+        for kind in _kinds(row, known.get(row.pk), images, without_way, now)
+        if kind.pks
     ]
 
 
@@ -55,7 +58,7 @@ def _kinds(
 ) -> Iterator[Kind]:
     """One kind of a row; of devices without a way one for each reason that they have none."""
     if alone is not None:
-        yield Kind(nameless(alone), (row.pk,))
+        yield Kind(alone, (row.pk,))
         return
     facts = dict(_facts(row.said or ""))
     pks = tuple(map(int, row.pks.split(",")))
@@ -66,13 +69,13 @@ def _kinds(
     else:
         by_reason[""] = list(pks)
     for why, of in by_reason.items():
-        found = nameless(candidates.subject(row, facts, images, why, now))
+        found = candidates.subject(row, facts, images, why, now)
         yield Kind(found._replace(pk=min(of)), tuple(of))
 
 
-def nameless(subject: Subject) -> Subject:
+def nameless(subject: Subject, called: str = NAMELESS) -> Subject:
     """The same without its name, so that a sentence about it is one about all that are like it."""
-    return subject._replace(known=replace(subject.known, device_id=NAMELESS))
+    return subject._replace(known=replace(subject.known, device_id=called))
 
 
 def _facts(said: str) -> Iterator[tuple[str, Fact]]:
