@@ -1,7 +1,7 @@
 """The command `homie-ota`: which command was asked for, and how it ends.
 
 Rule: nothing is imported before it is needed, so that `--help` comes at once; an error of ours is one sentence on
-standard error and its exit status; Ctrl-C and a closed pipe are no errors.
+standard error and its exit status; Ctrl-C and a closed pipe are no errors. Commands are registered in `cli.commands`.
 """
 
 from __future__ import annotations
@@ -9,52 +9,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from typing import Any
 
-from homie_ota.cli.arguments import parse
 from homie_ota.errors import HomieOtaError
 
-_COMMANDS = {
-    "serve": "server:serve",
-    "demo": "server:demo",
-    "simulate": "server:simulate",
-    "user": "people:user",
-    "token": "people:token",
-    "audit": "audit:audit",
-    "backup": "backup:backup",
-    "restore": "backup:restore",
-    "upload": "firmware:upload",
-    "firmware": "firmware:firmware",
-    "compare": "firmware:compare",
-    "fits": "fits:fits",
-    "devices": "devices:devices",
-    "device": "devices:device",
-    "why": "devices:why",
-    "case": "cases:case",
-    "replay": "replay:replay",
-    "update": "update:update",
-    "rollout": "rollout:rollout",
-    "pin": "marks:pin",
-    "unpin": "marks:unpin",
-    "tag": "marks:tag",
-    "untag": "marks:untag",
-    "cancel": "update:cancel",
-    "release": "queue:release",
-    "leftovers": "queue:leftovers",
-    "broker-config": "broker_config:broker_config",
-    "doctor": "doctor:doctor",
-}
-"""Command → the module below `homie_ota.cli`, and its function: arguments → exit status."""
+INTERRUPTED, WRONG_USE = 130, 2
+_COMPLETION = "_HOMIE_OTA_COMPLETE"
+"""In the environment when a shell asks what could stand here."""
 
-INTERRUPTED = 130
+_ABOUT_COMPLETION = ("--help", "-completion")
+"""Ends of first words that need the part of typer that knows shells."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     try:
-        status = _run(sys.argv[1:] if argv is None else argv)
+        status = _run(sys.argv[1:] if argv is None else argv, alone=argv is None)
         sys.stdout.flush()
-    except SystemExit as ended:  # argparse: --help, or wrong use
+    except SystemExit as ended:  # of typer: completion was shown or installed
         return int(ended.code or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -65,19 +37,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = parse(argv)
-    module, _, function = _COMMANDS[arguments.command].partition(":")
+def _run(argv: Sequence[str], *, alone: bool) -> int:
     try:
-        return int(getattr(import_module(f"homie_ota.cli.{module}"), function)(arguments))
+        found = _parsed(argv)
+        if callable(found):
+            if alone:
+                _forget()
+            found = found()
+        return int(found or 0)
     except HomieOtaError as error:
         return _failed(str(error), error.exit_status)
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:  # a directory that cannot be made, a disk that is full
         return _failed(
-            f"{error.filename or arguments.command}: {error.strerror or error}.", HomieOtaError.exit_status
+            f"{error.filename or ' '.join(argv[:1])}: {error.strerror or error}.", HomieOtaError.exit_status
         )
+
+
+def _parsed(argv: Sequence[str]) -> Any:
+    """What the command gave back: its exit status, or what is to be run when the command line has been forgotten."""
+    from typer import Exit
+    from typer.exceptions import TyperException
+
+    from homie_ota.cli import tree
+    from homie_ota.cli.asked import Asked
+
+    asks_shell = _COMPLETION in os.environ
+    root = tree.root(complete=asks_shell or any(word.endswith(_ABOUT_COMPLETION) for word in argv[:1]))
+    if asks_shell:
+        root.main(list(argv), prog_name=tree.PROGRAM)
+    try:
+        with root.make_context(tree.PROGRAM, list(argv), obj=Asked()) as context:
+            return root.invoke(context)
+    except Exit as ended:  # --help, --version
+        return ended.exit_code
+    except TyperException as error:
+        return _misused(error)
+
+
+def _misused(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        sys.stderr.write(f"{context.get_usage()}\n")
+    return _failed(error.format_message(), WRONG_USE)
 
 
 def _failed(sentence: str, status: int) -> int:
@@ -85,3 +88,14 @@ def _failed(sentence: str, status: int) -> int:
 
     say(sentence)
     return status
+
+
+def _forget() -> None:
+    """Let go of what only read the command line: a server that runs for years has no use for it."""
+    import gc
+
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("typer", "rich")]:
+        del sys.modules[name]
+    for name in [name for name in sys.modules if name.startswith("homie_ota.cli.")]:
+        del sys.modules[name]
+    gc.collect()

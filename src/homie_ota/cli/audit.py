@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.cli.people import place
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Config, Data, Output
+from homie_ota.cli.people import Where, place
 from homie_ota.errors import HomieOtaError, WrongUse
 from homie_ota.store.chain import COVERED, Findings, Head, follow
 
 Json = dict[str, Any]
 
 
-def audit(arguments: Namespace) -> int:
-    """Check it, or write it down."""
-    return _export(arguments) if arguments.action == "export" else _verify(arguments)
+File = Annotated[Path | None, typer.Argument(metavar="FILE", help="what `audit export` wrote")]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option("--kept", metavar="HASH", help="a hash written down earlier; has to be in it"),
+]
 
 
-def _verify(arguments: Namespace) -> int:
+def verify(
+    ctx: typer.Context, file: File = None, kept: Kept = None, config: Config = None, data: Data = None
+) -> int:
     """0 when it is whole, 1 when it is not."""
-    end, rows = _in_file(arguments.file) if arguments.file else _where_it_is(arguments)
-    found = follow(rows, end=end, kept=arguments.kept)
-    if arguments.json:
+    end, rows = _in_file(file) if file else _where_it_is(Where(asked(ctx), config, data))
+    found = follow(rows, end=end, kept=kept or ())
+    if asked(ctx).json:
         show.as_json(_told(found))
     elif found.fault:
         show.line(f"The audit log is not as it was written. {found.fault[1]}")
@@ -49,9 +56,9 @@ def _told(found: Findings) -> Json:
     }
 
 
-def _where_it_is(arguments: Namespace) -> tuple[Head, list[Json]]:
-    with place(arguments) as asked:
-        end, rows = asked.audit()
+def _where_it_is(where: Where) -> tuple[Head, list[Json]]:
+    with place(where) as there:
+        end, rows = there.audit()
     return (end if isinstance(end, Head) else Head(int(end["rows"]), str(end["hash"]))), rows
 
 
@@ -75,17 +82,18 @@ def _in_file(path: Path) -> tuple[Head, list[Json]]:
     return Head(int(ends[-1]["rows"]), str(ends[-1]["hash"])), rows
 
 
-def _export(arguments: Namespace) -> int:
-    end, rows = _where_it_is(arguments)
-    if arguments.output is None:
+def export(ctx: typer.Context, output: Output = None, config: Config = None, data: Data = None) -> int:
+    """Write it down."""
+    end, rows = _where_it_is(Where(asked(ctx), config, data))
+    if output is None:
         _write(sys.stdout, end, rows)
         return 0
     try:
-        with arguments.output.open("w", encoding="utf-8") as file:
+        with output.open("w", encoding="utf-8") as file:
             _write(file, end, rows)
     except OSError as error:
-        raise WrongUse(f"{arguments.output} cannot be written: {error.strerror}.") from None
-    show.line(f"{arguments.output}: {len(rows)} rows, up to {end.hash}")
+        raise WrongUse(f"{output} cannot be written: {error.strerror}.") from None
+    show.line(f"{output}: {len(rows)} rows, up to {end.hash}")
     return 0
 
 

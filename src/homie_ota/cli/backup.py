@@ -6,28 +6,36 @@ Rule: nobody is asked for a password; whoever may read the data directory could 
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from homie_ota import __version__
 from homie_ota.cli import show
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Config, Data
 from homie_ota.cli.settings import settings_file, settings_of
 from homie_ota.store import archive, restoring
 from homie_ota.store import backup as backups
 from homie_ota.store.backup import Places
 
+To = Annotated[Path, typer.Argument(metavar="FILE", help="a tar file, which only you may read")]
+From = Annotated[Path, typer.Argument(metavar="FILE", help="what `homie-ota backup` wrote")]
+Replace = Annotated[bool, typer.Option("--replace", help="replace FILE once the new one is whole")]
 
-def backup(arguments: Namespace) -> int:
+
+def backup(
+    ctx: typer.Context, file: To, replace: Replace = False, config: Config = None, data: Data = None
+) -> int:
     """Write a backup; 1 when images are missing that the rows know."""
-    places = _places(arguments)
-    made = backups.make(
-        places, arguments.file, version=__version__, now=time.time(), replace=arguments.replace
-    )
-    if arguments.json:
+    places = _places(config, data)
+    made = backups.make(places, file, version=__version__, now=time.time(), replace=replace)
+    if asked(ctx).json:
         show.as_json(made)
     else:
-        show.line(f"{arguments.file}: {_told(made)}, {arguments.file.stat().st_size:,} bytes")
+        show.line(f"{file}: {_told(made)}, {file.stat().st_size:,} bytes")
     for name in made["missing"]:
         show.say(
             f"{name} is not in it as it was stored: the file in {places.firmware_dir} is gone or was changed."
@@ -35,11 +43,11 @@ def backup(arguments: Namespace) -> int:
     return 1 if made["missing"] else 0
 
 
-def restore(arguments: Namespace) -> int:
+def restore(ctx: typer.Context, file: From, config: Config = None, data: Data = None) -> int:
     """Restore a backup into an empty directory."""
-    places = _places(arguments)
-    found = restoring.restore(arguments.file, places)
-    if arguments.json:
+    places = _places(config, data)
+    found = restoring.restore(file, places)
+    if asked(ctx).json:
         show.as_json(found)
         return 0
     when = datetime.fromisoformat(found["made_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
@@ -51,9 +59,9 @@ def restore(arguments: Namespace) -> int:
     return 0
 
 
-def _places(arguments: Namespace) -> Places:
-    settings = settings_of(arguments)
-    return Places(settings.data_dir, settings.firmware_dir, settings.database_url, settings_file(arguments))
+def _places(config: Path | None, data: Path | None) -> Places:
+    settings = settings_of(config, data)
+    return Places(settings.data_dir, settings.firmware_dir, settings.database_url, settings_file(config))
 
 
 def _told(manifest: dict[str, Any]) -> str:

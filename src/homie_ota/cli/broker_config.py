@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import typer
+
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Config, Data
+from homie_ota.cli.plain import count
 from homie_ota.cli.settings import settings_of
 from homie_ota.errors import WrongUse
 
@@ -19,18 +23,56 @@ if TYPE_CHECKING:
     from homie_ota.mqtt.mosquitto import Facts
 
 
-def broker_config(arguments: Namespace) -> int:
+class _Users(NamedTuple):
+    """Who has an account on the broker, beside the devices."""
+
+    server: str
+    readers: tuple[str, ...]
+    shared: str
+
+
+Folder = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="DIR", help="write the files there (else print)")
+]
+Host = Annotated[str, typer.Option("--host", metavar="H", help="where the broker listens (everywhere)")]
+Port = Annotated[int | None, typer.Option("--port", metavar="P", parser=count, help="its port (1883)")]
+Server = Annotated[str, typer.Option("--server-user", metavar="U", help="homie-ota's user on the broker")]
+Readers = Annotated[
+    list[str] | None,
+    typer.Option("--reader", metavar="U", help="a user who watches and sets, as Home Assistant"),
+]
+Shared = Annotated[
+    str, typer.Option("--shared-user", metavar="U", help="all devices have this user (else each its id)")
+]
+There = Annotated[
+    str, typer.Option("--folder", metavar="DIR", help="where mosquitto has them (/etc/mosquitto)")
+]
+
+
+def broker_config(
+    ctx: typer.Context,
+    config: Config = None,
+    data: Data = None,
+    output: Folder = None,
+    host: Host = "",
+    port: Port = None,
+    server_user: Server = "",
+    reader: Readers = None,
+    shared_user: Shared = "",
+    folder: There = "/etc/mosquitto",
+) -> int:
     """Print both files, or write them into a folder; WrongUse."""
     from homie_ota.mqtt import mosquitto
 
-    facts = _facts(arguments)
+    users = _Users(server_user, tuple(reader or ()), shared_user)
+    facts = _facts(settings_of(config, data), users, host, port, folder)
     files = {
         mosquitto.CONFIGURATION: mosquitto.configuration(facts),
         mosquitto.RIGHTS: mosquitto.rights(facts),
     }
-    if arguments.output is not None:
-        return _write(arguments.output, files)
-    if arguments.json:
+    if output is not None:
+        return _write(output, files)
+    if asked(ctx).json:
         sys.stdout.write(json.dumps(files, indent=2) + "\n")
         return 0
     sys.stdout.write("\n".join(f"# ==== {name} ====\n{text}" for name, text in files.items()))
@@ -45,23 +87,21 @@ def _write(folder: Path, files: dict[str, str]) -> int:
     return 0
 
 
-def _facts(arguments: Namespace) -> Facts:
+def _facts(settings: Settings, users: _Users, host: str, port: int | None, folder: str) -> Facts:
     from homie_ota.mqtt.mosquitto import Facts
 
-    settings = settings_of(arguments)
-    server = arguments.server_user or settings.mqtt.username or "homie-ota"
-    users = [server, *arguments.reader, *([arguments.shared_user] if arguments.shared_user else [])]
-    _check(users)
+    server = users.server or settings.mqtt.username or "homie-ota"
+    _check([server, *users.readers, *([users.shared] if users.shared else [])])
     return Facts(
         bases=settings.mqtt.base_topics,
         server=server,
-        readers=tuple(arguments.reader),
-        shared_user=arguments.shared_user,
+        readers=users.readers,
+        shared_user=users.shared,
         devices=_devices(settings),
-        host=arguments.host,
-        port=arguments.port or settings.mqtt.port,
+        host=host,
+        port=port or settings.mqtt.port,
         largest_image=settings.ota.max_upload,
-        folder=arguments.folder,
+        folder=folder,
     )
 
 

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.client import Api
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Output
 from homie_ota.errors import NotFound, WrongUse
 
+if TYPE_CHECKING:
+    from homie_ota.client import Api
 
-def case(arguments: Namespace) -> int:
+Which = Annotated[
+    str, typer.Argument(metavar="DEPLOYMENT|DEVICE", help="its number, or a device for its latest")
+]
+
+
+def case(ctx: typer.Context, deployment: Which, output: Output = None) -> int:
     """Write the case file of a deployment, or of a device's latest one."""
-    api = Api(arguments.server, arguments.token)
-    found = api.case(_number(api, arguments.deployment))
+    api = asked(ctx).api()
+    found = api.case(_number(api, deployment))
     text = json.dumps(found, indent=1) + "\n"
-    if arguments.output is None:
+    if output is None:
         sys.stdout.write(text)
         return 0
     try:
-        arguments.output.write_text(text, "utf-8")
+        output.write_text(text, "utf-8")
     except OSError as error:
-        raise WrongUse(f"{arguments.output} cannot be written: {error.strerror}.") from None
-    show.line(
-        f"{arguments.output}: deployment {found['deployment']['id']}, {len(found['messages'])} messages"
-    )
+        raise WrongUse(f"{output} cannot be written: {error.strerror}.") from None
+    show.line(f"{output}: deployment {found['deployment']['id']}, {len(found['messages'])} messages")
     return 0
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from typing import Annotated, Any
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.client import Api, Json
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Device, Limit, Query
+
+Json = dict[str, Any]
 
 _HEADS = ("ID", "BASE", "STATE", "FIRMWARE", "VERSION", "HOMIE", "SIGNAL", "IP", "SEEN", "NAME")
 
@@ -22,13 +27,22 @@ def bare(device: Json) -> str:
     return key(device).removeprefix(base)
 
 
-def devices(arguments: Namespace) -> int:
+State = Annotated[str, typer.Option("--state", help="only those in this state")]
+Sort = Annotated[
+    str,
+    typer.Option(
+        "--sort", metavar="BY", help="id, name, state, fw, version, signal, uptime, seen; --sort=-id…"
+    ),
+]
+
+
+def devices(
+    ctx: typer.Context, query: Query = "", state: State = "", sort: Sort = "", limit: Limit = 0
+) -> int:
     """List devices."""
-    api = Api(arguments.server, arguments.token)
-    found = list(
-        api.devices(arguments.query, state=arguments.state, sort=arguments.sort, limit=arguments.limit)
-    )
-    if arguments.json:
+    order = asked(ctx)
+    found = list(order.api().devices(query, state=state, sort=sort, limit=limit))
+    if order.json:
         show.as_json(found)
     else:
         show.table(_HEADS, [_row(device) for device in found])
@@ -56,12 +70,13 @@ def _signal(device: Json) -> str:
     return "" if signal is None else f"{signal:.0f} %"
 
 
-def device(arguments: Namespace) -> int:
+def device(ctx: typer.Context, device: Device) -> int:
     """Show one device, its readings and its latest deployments."""
-    api = Api(arguments.server, arguments.token)
-    found = api.device(arguments.device)
+    order = asked(ctx)
+    api = order.api()
+    found = api.device(device)
     readings, deployments = api.readings(key(found)), api.deployments(device=key(found))
-    if arguments.json:
+    if order.json:
         show.as_json({**found, "readings": readings, "deployments": deployments})
         return 0
     show.pairs(_facts(found))
@@ -118,10 +133,11 @@ def named(firmware: Json | None) -> str:
     return f"{found.get('name') or ''} {found.get('version') or ''}".strip()
 
 
-def why(arguments: Namespace) -> int:
+def why(ctx: typer.Context, device: Device) -> int:
     """Say why a device is, or is not, being updated."""
-    found = Api(arguments.server, arguments.token).why(arguments.device)
-    if arguments.json:
+    order = asked(ctx)
+    found = order.api().why(device)
+    if order.json:
         show.as_json(found)
         return 0
     show.line(str(found.get("text") or found.get("code") or "Nothing is known about that."))

@@ -6,13 +6,15 @@ Rule: what is bad ends with exit status 1, a warning does not.
 from __future__ import annotations
 
 import asyncio
-import os
-from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.cli.settings import settings_of
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import Config, Data
+from homie_ota.cli.settings import settings_file, settings_of
 
 if TYPE_CHECKING:
     from homie_ota.doctor import Finding, Patient
@@ -20,33 +22,31 @@ if TYPE_CHECKING:
 MARKS = {"good": "ok  ", "mind": "MIND", "bad": "BAD "}
 
 
-def doctor(arguments: Namespace) -> int:
+Mqtt = Annotated[
+    str | None,
+    typer.Option("--mqtt", metavar="URL", help="the broker: mqtt://user:password@host:1883, mqtts://…"),
+]
+
+
+def doctor(ctx: typer.Context, config: Config = None, data: Data = None, mqtt: Mqtt = None) -> int:
     """Examine the installation; 1 when something is bad."""
     from homie_ota.doctor import as_json, worst
 
-    findings = asyncio.run(_examined(_patient(arguments), shown=not arguments.json))
-    if arguments.json:
+    as_data = asked(ctx).json
+    findings = asyncio.run(_examined(_patient(config, data, mqtt), shown=not as_data))
+    if as_data:
         show.as_json(as_json(findings))
     else:
         show.line(_summary(findings))
     return int(worst(findings) == "bad")
 
 
-def _patient(arguments: Namespace) -> Patient:
+def _patient(config: Path | None, data: Path | None, mqtt: str | None) -> Patient:
     from homie_ota.doctor.patient import patient_of
     from homie_ota.service.places import own_address
 
-    settings = settings_of(arguments)
-    return patient_of(settings, own_address(settings.http.host), _settings_file(arguments))
-
-
-def _settings_file(arguments: Namespace) -> Path | None:
-    """The file that the settings were read from; None where there is none."""
-    from homie_ota.config import INI_FILE, TOML_FILE
-
-    named = arguments.config or os.environ.get("HOMIE_OTA_CONFIG") or os.environ.get("INIFILE")
-    here = [Path(named)] if named else [Path(TOML_FILE), Path(INI_FILE)]
-    return next((each for each in here if each.is_file()), None)
+    settings = settings_of(config, data, mqtt=mqtt)
+    return patient_of(settings, own_address(settings.http.host), settings_file(config))
 
 
 async def _examined(patient: Patient, *, shown: bool) -> list[Finding]:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from homie_ota.cli import show
+from homie_ota.cli.asked import asked
 from homie_ota.cli.images import describe
-from homie_ota.client import Api, Json
+from homie_ota.cli.options import WHICH, Firmware
 from homie_ota.errors import Conflict, NotFound, WrongUse
+
+Json = dict[str, Any]
 
 _HEADS = ("NAME", "VERSION", "SIZE", "CHIP", "SHA256", "RUNS ON", "UPLOADED", "DESCRIPTION")
 _SHORT = 12
 _SHORTEST_HASH = 8
 
 
-def firmware(arguments: Namespace) -> int:
-    """List the stored firmware, or do what is asked with it."""
-    api = Api(arguments.server, arguments.token)
-    if arguments.action:
-        return _ACTIONS[arguments.action](api, arguments)
-    found = api.firmware()
-    if arguments.json:
+def firmware(ctx: typer.Context) -> int:
+    """List the stored firmware."""
+    order = asked(ctx)
+    found = order.api().firmware()
+    if order.json:
         show.as_json(found)
     else:
         show.table(_HEADS, [_row(each) for each in found])
@@ -49,24 +52,49 @@ def _flaws(firmware: Json) -> str:
     return f"[{warnings} {'warning' if warnings == 1 else 'warnings'}] " if warnings else ""
 
 
-def _show(api: Api, arguments: Namespace) -> int:
-    found = api.image(one(api.firmware(), arguments.firmware))
-    if arguments.json:
+def show_one(ctx: typer.Context, firmware: Firmware) -> int:
+    """Show one image."""
+    order = asked(ctx)
+    api = order.api()
+    found = api.image(one(api.firmware(), firmware))
+    if order.json:
         show.as_json(found)
     else:
         describe(found)
     return 0
 
 
-def _edit(api: Api, arguments: Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in ("description", "changelog", "requires")}
+Description = Annotated[str | None, typer.Option("--description", metavar="TEXT")]
+Changelog = Annotated[
+    str | None,
+    typer.Option("--changelog", metavar="TEXT", help="the text, or @FILE (@-: standard input)"),
+]
+Requires = Annotated[
+    str | None,
+    typer.Option(
+        "--requires", metavar="VERSIONS", help="what has to run before it: '>=1.5', '2.*'; '': anything"
+    ),
+]
+
+
+def edit(
+    ctx: typer.Context,
+    firmware: Firmware,
+    description: Description = None,
+    changelog: Changelog = None,
+    requires: Requires = None,
+) -> int:
+    """Write about an image."""
+    given = {"description": description, "changelog": changelog, "requires": requires}
     texts = {name: text for name, text in given.items() if text is not None}
     if not texts:
         raise WrongUse("Say what to change: --description, --changelog or --requires.")
     if texts.get("changelog", "").startswith("@"):
         texts["changelog"] = _text_of(texts["changelog"][1:])
-    changed = api.write_about(one(api.firmware(), arguments.firmware), texts)
-    if arguments.json:
+    order = asked(ctx)
+    api = order.api()
+    changed = api.write_about(one(api.firmware(), firmware), texts)
+    if order.json:
         show.as_json(changed)
     else:
         show.line(f"{changed.get('name')} {changed.get('version')}: {', '.join(texts)} changed")
@@ -82,18 +110,34 @@ def _text_of(path: str) -> str:
         ) from None
 
 
-def _delete(api: Api, arguments: Namespace) -> int:
-    done = api.delete_firmware(one(api.firmware(), arguments.firmware))
-    if arguments.json:
+def delete(ctx: typer.Context, firmware: Firmware) -> int:
+    """Delete an image."""
+    order = asked(ctx)
+    api = order.api()
+    done = api.delete_firmware(one(api.firmware(), firmware))
+    if order.json:
         show.as_json(done)
     else:
         show.line(str(done.get("detail")))
     return 0
 
 
-def _prune(api: Api, arguments: Namespace) -> int:
-    done = api.prune(arguments.keep, dry_run=arguments.dry_run)
-    if arguments.json:
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        metavar="N",
+        help="versions of each name and chip that stay; else keep_newest of the settings",
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="only say which would go")]
+
+
+def prune(ctx: typer.Context, keep: Keep = None, dry_run: DryRun = False) -> int:
+    """Delete old images."""
+    order = asked(ctx)
+    done = order.api().prune(keep, dry_run=dry_run)
+    if order.json:
         show.as_json(done)
         return 0
     going = done.get("deleted") or []
@@ -102,33 +146,32 @@ def _prune(api: Api, arguments: Namespace) -> int:
     what = (
         f"{len(going)} {'image' if len(going) == 1 else 'images'}, {show.size(done.get('bytes')) or '0 KB'}"
     )
-    verb = "would go" if arguments.dry_run else "deleted"
+    verb = "would go" if dry_run else "deleted"
     show.say(f"{what} {verb}; the {done.get('keep')} of each name uploaded last stay, and what is needed.")
     return 0
 
 
-_ACTIONS = {"show": _show, "edit": _edit, "delete": _delete, "prune": _prune}
+First = Annotated[str, typer.Argument(metavar="A", help=WHICH)]
+Second = Annotated[str, typer.Argument(metavar="B", help=WHICH)]
+Everything = Annotated[bool, typer.Option("--all", help="also what is alike")]
 
 
-def compare(arguments: Namespace) -> int:
+def compare(ctx: typer.Context, a: First, b: Second, all_: Everything = False) -> int:
     """Set two images beside each other."""
-    api = Api(arguments.server, arguments.token)
+    order = asked(ctx)
+    api = order.api()
     stored = api.firmware()
-    found = api.compare(one(stored, arguments.a), one(stored, arguments.b))
-    if arguments.json:
+    found = api.compare(one(stored, a), one(stored, b))
+    if order.json:
         show.as_json(found)
         return 0
-    lines = [each for each in found.get("lines") or () if each.get("differs") or arguments.all]
+    lines = [each for each in found.get("lines") or () if each.get("differs") or all_]
     heads = ("", "", *(_head(found.get(side) or {}) for side in "ab"), "")
     show.table(
         heads, [tuple(line.get(name) for name in ("topic", "what", "a", "b", "note")) for line in lines]
     )
     if not found.get("differences"):
-        show.say(
-            "Nothing differs but the bytes themselves."
-            if arguments.a != arguments.b
-            else "They are the same."
-        )
+        show.say("Nothing differs but the bytes themselves." if a != b else "They are the same.")
     return 0
 
 
@@ -136,17 +179,36 @@ def _head(image: Json) -> str:
     return f"{image.get('name')} {image.get('version')} ({str(image.get('sha256'))[:8]})"
 
 
-def upload(arguments: Namespace) -> int:
+File = Annotated[Path, typer.Argument(metavar="FILE", help="the image as the compiler made it")]
+About = Annotated[str, typer.Option("--description", metavar="TEXT")]
+Name = Annotated[str, typer.Option("--name", metavar="N", help="for an image that does not say its name")]
+Version = Annotated[
+    str, typer.Option("--version", metavar="V", help="for an image that does not say its version")
+]
+Override = Annotated[
+    str, typer.Option("--override", metavar="REASON", help="take an image that is refused; is kept with it")
+]
+
+
+def upload(
+    ctx: typer.Context,
+    file: File,
+    description: About = "",
+    name: Name = "",
+    version: Version = "",
+    override: Override = "",
+) -> int:
     """Store a firmware file."""
-    stored = Api(arguments.server, arguments.token).upload(
-        arguments.file,
-        description=arguments.description,
-        name=arguments.name,
-        version=arguments.version,
-        override=arguments.override,
-        progress=_progress if sys.stderr.isatty() and not arguments.json else None,
+    order = asked(ctx)
+    stored = order.api().upload(
+        file,
+        description=description,
+        name=name,
+        version=version,
+        override=override,
+        progress=_progress if sys.stderr.isatty() and not order.json else None,
     )
-    if arguments.json:
+    if order.json:
         show.as_json(stored)
         return 0
     show.line(f"{stored.get('name')} {stored.get('version')} stored ({show.size(stored.get('size'))})")

@@ -5,28 +5,34 @@ Rule: the server is asked, and what it says is what an order would be answered.
 
 from __future__ import annotations
 
-from argparse import Namespace
+from typing import Any
+
+import typer
 
 from homie_ota.cli import show
+from homie_ota.cli.asked import asked
 from homie_ota.cli.firmware import choose
-from homie_ota.client import Api, Json
+from homie_ota.cli.options import Firmware, Query
 from homie_ota.errors import Conflict
+
+Json = dict[str, Any]
 
 _SHORT = 12
 _SHOWN = 50
 """Refused devices that are listed one by one; `--json` has them all."""
 
 
-def fits(arguments: Namespace) -> int:
+def fits(ctx: typer.Context, firmware: Firmware, query: Query = "") -> int:
     """Say whom an image fits, and why not the others."""
-    api = Api(arguments.server, arguments.token)
-    images = choose(api.firmware(), arguments.firmware)
+    order = asked(ctx)
+    api = order.api()
+    images = choose(api.firmware(), firmware)
     if len(images) > 1:
         hashes = ", ".join(str(each["sha256"])[:_SHORT] for each in images)
-        raise Conflict(f"{arguments.firmware} is {len(images)} images: {hashes}. Say which by its SHA-256.")
-    verdict = "" if arguments.json else "no"
-    found = api.fits(images[0]["sha256"], arguments.query, verdict=verdict)
-    if arguments.json:
+        raise Conflict(f"{firmware} is {len(images)} images: {hashes}. Say which by its SHA-256.")
+    verdict = "" if order.json else "no"
+    found = api.fits(images[0]["sha256"], query, verdict=verdict)
+    if order.json:
         show.as_json(found)
     else:
         _tell(found)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import time
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,8 +26,8 @@ Json = dict[str, Any]
 class Here:
     """The database of this machine's server; the same questions and answers as `client.people.PeopleCalls` has."""
 
-    def __init__(self, arguments: Namespace) -> None:
-        url = settings_of(arguments).database_url
+    def __init__(self, config: Path | None, data: Path | None) -> None:
+        url = settings_of(config, data).database_url
         if "://" not in url and not Path(url).is_file():
             raise NotFound(
                 f"There is no database {url}. Say where the server keeps its data: --data DIR or --config FILE; "

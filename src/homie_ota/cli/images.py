@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from homie_ota.cli import show
-from homie_ota.client import Json
+
+Json = dict[str, Any]
 
 NAMED = 10
 """Devices that are named; the others are counted."""

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from datetime import datetime
+from typing import Annotated, Any
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.client import Api, Json
+from homie_ota.cli.asked import Asked, asked
+from homie_ota.cli.options import Device
 from homie_ota.errors import WrongUse
 from homie_ota.rollout import spelling
 
+Json = dict[str, Any]
+Until = Annotated[str, typer.Option("--until", metavar="WHEN", help="2026-03-01, '2026-03-01 12:00', or 3d")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="why; others see it")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="one word; tag:WORD finds it")]
 
-def pin(arguments: Namespace) -> int:
+
+def pin(ctx: typer.Context, device: Device, until: Until, reason: Why) -> int:
     """Hold a device back until a moment."""
-    until = moment(arguments.until, time.time())
-    done = Api(arguments.server, arguments.token).pin(arguments.device, until, arguments.reason)
-    return _say(arguments, done, f"is pinned until {show.moment(done.get('pinned_until'))}")
+    order = asked(ctx)
+    done = order.api().pin(device, moment(until, time.time()), reason)
+    return _say(order, done, f"is pinned until {show.moment(done.get('pinned_until'))}")
 
 
-def unpin(arguments: Namespace) -> int:
+def unpin(ctx: typer.Context, device: Device) -> int:
     """Let go of a device."""
-    return _say(
-        arguments, Api(arguments.server, arguments.token).unpin(arguments.device), "is not pinned any more"
-    )
+    order = asked(ctx)
+    return _say(order, order.api().unpin(device), "is not pinned any more")
 
 
-def tag(arguments: Namespace) -> int:
+def tag(ctx: typer.Context, device: Device, tag: Tag) -> int:
     """Give a device a tag."""
-    done = Api(arguments.server, arguments.token).tag(arguments.device, arguments.tag)
-    return _say(arguments, done, f"has the tags {', '.join(done.get('tags') or ())}")
+    order = asked(ctx)
+    done = order.api().tag(device, tag)
+    return _say(order, done, f"has the tags {', '.join(done.get('tags') or ())}")
 
 
-def untag(arguments: Namespace) -> int:
+def untag(ctx: typer.Context, device: Device, tag: Tag) -> int:
     """Take a tag away from a device."""
-    done = Api(arguments.server, arguments.token).untag(arguments.device, arguments.tag)
+    order = asked(ctx)
+    done = order.api().untag(device, tag)
     left = ", ".join(done.get("tags") or ())
-    return _say(arguments, done, f"has the tags {left}" if left else "has no tags any more")
+    return _say(order, done, f"has the tags {left}" if left else "has no tags any more")
 
 
 def moment(text: str, now: float) -> str:
@@ -58,8 +67,8 @@ def moment(text: str, now: float) -> str:
     return found.astimezone().isoformat(timespec="seconds")
 
 
-def _say(arguments: Namespace, done: Json, sentence: str) -> int:
-    if arguments.json:
+def _say(order: Asked, done: Json, sentence: str) -> int:
+    if order.json:
         show.as_json(done)
     else:
         show.line(f"{str(done.get('device', '')).rpartition('~')[2]} {sentence}.")

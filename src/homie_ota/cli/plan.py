@@ -6,12 +6,16 @@ Rule: nothing is sent here, and nothing is judged here: there is one place for t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import hashes
-from homie_ota.client import Api, Json
 from homie_ota.errors import NotFound
+
+if TYPE_CHECKING:
+    from homie_ota.client import Api
+
+Json = dict[str, Any]
 
 _RUNS_IT = "runs-it"
 _QUERY_SIGNS = frozenset(' ():"<>=')

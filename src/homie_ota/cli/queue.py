@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import time
-from argparse import Namespace
+from typing import Annotated
+
+import typer
 
 from homie_ota.cli import show
-from homie_ota.client import Api
+from homie_ota.cli.asked import asked
+from homie_ota.cli.options import WHICH, Device
 
 LOOKS = 3.0
 """Seconds after which a look at the broker that was asked for is usually done."""
 
 
-def release(arguments: Namespace) -> int:
+Only = Annotated[str, typer.Option("--firmware", metavar="FIRMWARE", help=f"only this one: {WHICH}")]
+Look = Annotated[bool, typer.Option("--look", help="look at the broker again first")]
+Clear = Annotated[str, typer.Option("--clear", metavar="TOPIC", help="clear what is kept on this topic")]
+
+
+def release(ctx: typer.Context, device: Device, firmware: Only = "") -> int:
     """Release a device from quarantine."""
-    done = Api(arguments.server, arguments.token).release(arguments.device, arguments.firmware)
-    if arguments.json:
+    order = asked(ctx)
+    done = order.api().release(device, firmware)
+    if order.json:
         show.as_json(done)
     else:
         show.line(str(done.get("detail") or "Released."))
     return 0
 
 
-def leftovers(arguments: Namespace) -> int:
+def leftovers(ctx: typer.Context, look: Look = False, clear: Clear = "") -> int:
     """List leftovers, or have one cleared."""
-    api = Api(arguments.server, arguments.token)
-    if arguments.clear:
-        asked = api.clear_leftover(arguments.clear)
-        if arguments.json:
-            show.as_json(asked)
+    order = asked(ctx)
+    api = order.api()
+    if clear:
+        cleared = api.clear_leftover(clear)
+        if order.json:
+            show.as_json(cleared)
         else:
-            show.line(f"{asked.get('topic')} is cleared as soon as its device takes in no image.")
+            show.line(f"{cleared.get('topic')} is cleared as soon as its device takes in no image.")
         return 0
-    if arguments.look:
+    if look:
         api.look_for_leftovers()
         time.sleep(LOOKS)
     found = api.leftovers()
-    if arguments.json:
+    if order.json:
         show.as_json(found)
     elif not found:
         show.line("Nothing is kept on the broker that devices would act on.")
-    for each in [] if arguments.json else found:
+    for each in [] if order.json else found:
         show.line(f"{each.get('topic')}: {each.get('detail')}")
     return 0

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from argparse import Namespace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from homie_ota.cli import show
+from homie_ota.cli.asked import asked
 from homie_ota.service.replay import Move, Replay, Replayed, load
 
 DIFFERENT = 1
 
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="what `homie-ota case` wrote")]
+Expect = Annotated[
+    str,
+    typer.Option("--expect", metavar="STATE[:CODE]", help="how it has to end (default: as recorded)"),
+]
 
-def replay(arguments: Namespace) -> int:
+
+def replay(ctx: typer.Context, file: Files, expect: Expect = "") -> int:
     """Play case files again; exit status 1 when one ends otherwise than recorded, or than `--expect` says."""
     differed = False
-    for path in arguments.file:
+    for path in file:
         with tempfile.TemporaryDirectory(prefix="homie-ota-replay-") as folder:
             found = asyncio.run(Replay(load(path), Path(folder)).run())
-        good = _is_expected(found, arguments.expect)
+        good = _is_expected(found, expect)
         differed = differed or not good
-        if arguments.json:
+        if asked(ctx).json:
             show.as_json_line({"file": str(path), "as_expected": good, **_as_data(found)})
         else:
             _show(path, found, good)

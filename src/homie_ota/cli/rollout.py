@@ -7,81 +7,174 @@ status: 1 where it stopped, or where a device failed.
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import typer
+
+from homie_ota.cli import order as orders
 from homie_ota.cli import rollout_show, show
+from homie_ota.cli.asked import asked
 from homie_ota.cli.firmware import choose
-from homie_ota.cli.rollout_arguments import order
-from homie_ota.client import Api, Json, watching
+from homie_ota.cli.options import Reason, To, Watch, Yes
+from homie_ota.cli.order import planned
 from homie_ota.errors import WrongUse
 
+if TYPE_CHECKING:
+    from homie_ota.client import Api
+
+Json = dict[str, Any]
 FAILED, REFUSED = 1, 4
 
+Number = Annotated[int, typer.Argument(metavar="ROLLOUT", help="its number")]
+State = Annotated[str, typer.Option("--state", help="only those in this state")]
+Outcome = Annotated[str, typer.Option("--outcome", help="only devices with this outcome")]
+Query = Annotated[str, typer.Argument(metavar="QUERY", help="'fw:lamp version:<2.0 -tag:attic'")]
+Simulate = Annotated[bool, typer.Option("--simulate", help="play it on when these devices were awake before")]
+Name = Annotated[str, typer.Option("--name", metavar="TEXT")]
+Start = Annotated[bool, typer.Option("--start", help="start it at once")]
 
-def rollout(arguments: Namespace) -> int:
-    """Do one thing with rollouts."""
-    return _ACTIONS[arguments.action](Api(arguments.server, arguments.token), arguments)
+
+class Answers(NamedTuple):
+    """How somebody wants to be asked and told."""
+
+    json: bool
+    watch: bool = False
+    yes: bool = False
 
 
-def _list(api: Api, arguments: Namespace) -> int:
-    found = api.rollouts(arguments.state)
-    if arguments.json:
+# --- Commands -------------------------------------------------------------------------------------------------------
+
+
+def listing(ctx: typer.Context, state: State = "") -> int:
+    """List rollouts."""
+    found = asked(ctx).api().rollouts(state)
+    if asked(ctx).json:
         show.as_json(found)
     else:
         rollout_show.listing(found)
     return 0
 
 
-def _show(api: Api, arguments: Namespace) -> int:
-    if arguments.watch:
-        return watch(api, arguments.number, as_json=arguments.json)
-    found = api.rollout(arguments.number)
-    members = list(api.members(arguments.number, arguments.outcome))
-    if arguments.json:
+def one(ctx: typer.Context, number: Number, outcome: Outcome = "", watch: Watch = False) -> int:
+    """Show a rollout."""
+    order = asked(ctx)
+    api = order.api()
+    if watch:
+        return follow(api, number, as_json=order.json)
+    found = api.rollout(number)
+    members = list(api.members(number, outcome))
+    if order.json:
         show.as_json({**found, "members": members})
     else:
         rollout_show.one(found, members)
     return 0
 
 
-def _preview(api: Api, arguments: Namespace) -> int:
-    seen = api.preview_rollout({**_order(api, arguments), "simulate": arguments.simulate})
-    if arguments.json:
+@planned
+def preview(ctx: typer.Context, query: Query, to: To, simulate: Simulate = False, **plan: Any) -> int:
+    """Say what a rollout would do."""
+    order = asked(ctx)
+    api = order.api()
+    seen = api.preview_rollout({**_order(api, query, to, plan), "simulate": simulate})
+    if order.json:
         show.as_json(seen)
     else:
         rollout_show.preview(seen)
     return 0 if seen["members"] else REFUSED
 
 
-def _create(api: Api, arguments: Namespace) -> int:
-    wanted = _order(api, arguments)
-    if arguments.start and not arguments.yes and not agreed([api.preview_rollout(wanted)], arguments):
+@planned
+def create(
+    ctx: typer.Context,
+    query: Query,
+    to: To,
+    name: Name = "",
+    start: Start = False,
+    yes: Yes = False,
+    watch: Watch = False,
+    **plan: Any,
+) -> int:
+    """Make a rollout."""
+    how = Answers(asked(ctx).json, watch, yes)
+    api = asked(ctx).api()
+    wanted = _order(api, query, to, plan)
+    if start and not yes and not agreed([api.preview_rollout(wanted)], how):
         return FAILED
-    made = api.create_rollout({**wanted, "name": arguments.name, "start": arguments.start})
-    if arguments.watch and arguments.start:
-        return watch(api, made["id"], as_json=arguments.json)
-    if arguments.json:
+    made = api.create_rollout({**wanted, "name": name, "start": start})
+    if watch and start:
+        return follow(api, made["id"], as_json=how.json)
+    if how.json:
         show.as_json(made)
     else:
         show.line(rollout_show.made(made))
     return 0
 
 
-def _order(api: Api, arguments: Namespace) -> Json:
+def start(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Start a rollout."""
+    return _steer(ctx, number, "start", reason, watch)
+
+
+def pause(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Pause a rollout."""
+    return _steer(ctx, number, "pause", reason, watch)
+
+
+def resume(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Resume a rollout."""
+    return _steer(ctx, number, "resume", reason, watch)
+
+
+def drain(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Drain a rollout."""
+    return _steer(ctx, number, "drain", reason, watch)
+
+
+def abort(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Abort a rollout."""
+    return _steer(ctx, number, "abort", reason, watch)
+
+
+def revert(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+    """Revert a rollout."""
+    return _steer(ctx, number, "revert", reason, watch)
+
+
+def _steer(ctx: typer.Context, number: int, how: str, reason: str, watch: bool) -> int:
+    order = asked(ctx)
+    api = order.api()
+    done = api.steer_rollout(number, how, reason)
+    if not order.json:
+        show.line(str(done.get("detail")))
+    if watch:
+        return follow(api, number, as_json=order.json)
+    if order.json:
+        show.as_json(done)
+    return 0
+
+
+# --- What they have in common ---------------------------------------------------------------------------------------
+
+
+def _order(api: Api, query: str, to: str, plan: Json) -> Json:
     """The order, with the one image that is meant."""
-    images = choose(api.firmware(), arguments.to)
-    return {**order(arguments), "firmware": images[0]["sha256"] if len(images) == 1 else arguments.to}
+    images = choose(api.firmware(), to)
+    return {
+        "query": query,
+        **orders.order(plan),
+        "firmware": images[0]["sha256"] if len(images) == 1 else to,
+    }
 
 
-def agreed(seen: Sequence[Json], arguments: Namespace) -> bool:
+def agreed(seen: Sequence[Json], how: Answers) -> bool:
     """Show what will happen and ask; raises WrongUse where nobody can answer."""
     count = sum(each["members"] for each in seen)
-    for each in () if arguments.json else seen:
+    for each in () if how.json else seen:
         rollout_show.preview(each)
-    if arguments.yes or not count:
+    if how.yes or not count:
         return True
-    if arguments.json or not sys.stdin.isatty():
+    if how.json or not sys.stdin.isatty():
         raise WrongUse(f"{count} devices would be updated. Say --yes to do that without being asked.")
     back = [each["way_back"]["text"].partition(".")[0] for each in seen if each["way_back"]["asks"]]
     asks = f" ({'; '.join(back)})" if back else ""
@@ -90,19 +183,10 @@ def agreed(seen: Sequence[Json], arguments: Namespace) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _steer(api: Api, arguments: Namespace) -> int:
-    done = api.steer_rollout(arguments.number, arguments.action, arguments.reason)
-    if not arguments.json:
-        show.line(str(done.get("detail")))
-    if arguments.watch:
-        return watch(api, arguments.number, as_json=arguments.json)
-    if arguments.json:
-        show.as_json(done)
-    return 0
-
-
-def watch(api: Api, number: int, *, as_json: bool) -> int:
+def follow(api: Api, number: int, *, as_json: bool) -> int:
     """Tell what happens until its waves have ended or it stops; the exit status of the whole."""
+    from homie_ota.client import watching
+
     told, gates = 0, dict[int, str]()
     last: Json = {}
     for last in api.follow_rollout(number):
@@ -117,12 +201,3 @@ def watch(api: Api, number: int, *, as_json: bool) -> int:
     if not as_json and (follow := watching.to_follow(last)):
         show.line(follow)
     return 0 if watching.went_well(last) else FAILED
-
-
-_ACTIONS: dict[str, Callable[[Api, Namespace], int]] = {
-    "list": _list,
-    "show": _show,
-    "preview": _preview,
-    "create": _create,
-    **dict.fromkeys(("start", "pause", "resume", "drain", "abort", "revert"), _steer),
-}

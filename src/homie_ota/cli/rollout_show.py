@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from homie_ota.cli import show
-from homie_ota.client import Json
+
+Json = dict[str, Any]
 
 SHOWN = 20
 """Devices of a preview that are listed one by one."""

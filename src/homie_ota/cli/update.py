@@ -7,55 +7,96 @@ asked about, and becomes a rollout: a canary, then more.
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
 
 from homie_ota.cli import rollout, rollout_show, show
+from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import choose, hashes
+from homie_ota.cli.options import To, Watch, Yes
+from homie_ota.cli.order import all_at_once as at_once
 from homie_ota.cli.plan import is_several, judge, query_of
-from homie_ota.cli.rollout_arguments import all_at_once
-from homie_ota.client import Api, Json, watching
 from homie_ota.errors import NotEligible, NotFound, WrongUse
 from homie_ota.model import ENDED, DeploymentState
 
+if TYPE_CHECKING:
+    from homie_ota.client import Api
+
+Json = dict[str, Any]
 FAILED, REFUSED = 1, 4
 
+Targets = Annotated[
+    list[str], typer.Argument(metavar="TARGET", help="hall-lamp, 'hall-*', 'fw:lamp version:<2.0'")
+]
+AllAtOnce = Annotated[bool, typer.Option("--all-at-once", help="no canary: a bad image reaches every device")]
+Override = Annotated[
+    str,
+    typer.Option(
+        "--override", metavar="REASON", help="one device: lift a refusal that can be lifted; is kept"
+    ),
+]
+What = Annotated[
+    list[str], typer.Argument(metavar="DEPLOYMENT|DEVICE", help="a deployment's number, or a device's id")
+]
 
-def update(arguments: Namespace) -> int:
+
+class _Wish(NamedTuple):
+    """What was asked for, and how."""
+
+    api: Api
+    to: str
+    images: Sequence[Json]
+    how: rollout.Answers
+    all_at_once: bool
+    override: str
+
+
+def update(
+    ctx: typer.Context,
+    target: Targets,
+    to: To,
+    watch: Watch = False,
+    yes: Yes = False,
+    all_at_once: AllAtOnce = False,
+    override: Override = "",
+) -> int:
     """Bring devices to a firmware."""
-    api = Api(arguments.server, arguments.token)
-    images = choose(api.firmware(), arguments.to)
-    if len(arguments.target) > 1 or is_several(arguments.target[0]):
-        return _several(api, images, arguments)
-    return _single(api, images, arguments)
+    order = asked(ctx)
+    api = order.api()
+    how = rollout.Answers(json=order.json, watch=watch, yes=yes)
+    wish = _Wish(api, to, choose(api.firmware(), to), how, all_at_once, override)
+    if len(target) > 1 or is_several(target[0]):
+        return _several(wish, target)
+    return _single(wish, target[0])
 
 
 # --- One device ----------------------------------------------------------------------------------------------------
 
 
-def _single(api: Api, images: Sequence[Json], arguments: Namespace) -> int:
-    device = api.device(arguments.target[0])
-    step = judge(api, device, images, arguments.override)
+def _single(wish: _Wish, target: str) -> int:
+    device = wish.api.device(target)
+    step = judge(wish.api, device, wish.images, wish.override)
     if step.runs_it:
-        if arguments.json and not arguments.watch:
+        if wish.how.json and not wish.how.watch:
             _as_json(skipped=[_left_out(device, step.why, runs_it=True)])
-        elif not arguments.json:
+        elif not wish.how.json:
             show.line(step.why)
         return 0
     for warning in dict.fromkeys(step.warnings):
         show.say(f"Mind: {warning}")
     # The server knows more of this one device. Of several images of one name and version it takes what fits.
-    wanted = images[0]["sha256"] if len(images) == 1 else arguments.to
-    return _ordered(api, key(device), wanted, arguments)
+    wanted = wish.images[0]["sha256"] if len(wish.images) == 1 else wish.to
+    return _ordered(wish, key(device), wanted)
 
 
-def _ordered(api: Api, device: str, wanted: str, arguments: Namespace) -> int:
-    made = api.order(device, wanted, arguments.override)
-    if arguments.watch:
-        return FAILED if _watch(api, {device: made}, arguments.json) else 0
-    if arguments.json:
+def _ordered(wish: _Wish, device: str, wanted: str) -> int:
+    made = wish.api.order(device, wanted, wish.override)
+    if wish.how.watch:
+        return FAILED if _watch(wish.api, {device: made}, wish.how.json) else 0
+    if wish.how.json:
         _as_json(ordered=[made])
     else:
         show.line(f"{device.rpartition('~')[2]}: deployment {made['id']} is queued")
@@ -82,41 +123,41 @@ class _Asked(NamedTuple):
     seen: Json
 
 
-def _several(api: Api, images: Sequence[Json], arguments: Namespace) -> int:
+def _several(wish: _Wish, targets: Sequence[str]) -> int:
     """A rollout to all that the words find; to a single one of them a deployment."""
-    if arguments.override:
+    if wish.override:
         raise WrongUse("--override lifts a refusal of one device. Name that device alone.")
-    asked = _asked(api, images, arguments)
-    if not rollout.agreed([each.seen for each in asked], arguments):
+    orders = _orders(wish, targets)
+    if not rollout.agreed([each.seen for each in orders], wish.how):
         return FAILED
-    wanted = [each for each in asked if each.seen["members"]]
+    wanted = [each for each in orders if each.seen["members"]]
     if not wanted:
-        return _nothing(asked, arguments)
+        return _nothing(orders, wish.how)
     if sum(each.seen["members"] for each in wanted) == 1:
         (order, seen), *_ = wanted
-        return _ordered(api, seen["waves"][0]["devices"][0]["device"], order["firmware"], arguments)
-    return _started(api, wanted, _skipped(asked), arguments)
+        return _ordered(wish, seen["waves"][0]["devices"][0]["device"], order["firmware"])
+    return _started(wish, wanted, _skipped(orders))
 
 
-def _asked(api: Api, images: Sequence[Json], arguments: Namespace) -> list[_Asked]:
+def _orders(wish: _Wish, targets: Sequence[str]) -> list[_Asked]:
     """One order for each image that somebody can get: a build for each chip. NotEligible where a device can get two."""
-    plan = {"plan": all_at_once()} if arguments.all_at_once else {}
-    query = query_of(api, arguments.target)
-    orders = [{"query": query, "firmware": image["sha256"], **plan} for image in images]
-    asked = [_Asked(order, api.preview_rollout(order)) for order in orders]
-    fitting = [each for each in asked if each.seen["members"]] or asked[:1]
+    plan = {"plan": at_once()} if wish.all_at_once else {}
+    query = query_of(wish.api, targets)
+    orders = [{"query": query, "firmware": image["sha256"], **plan} for image in wish.images]
+    found = [_Asked(order, wish.api.preview_rollout(order)) for order in orders]
+    fitting = [each for each in found if each.seen["members"]] or found[:1]
     devices = [line["device"] for each in fitting for wave in each.seen["waves"] for line in wave["devices"]]
     if len(set(devices)) < len(devices):
-        raise NotEligible(f"Several images fit: {hashes(list(images))}. Say which by its SHA-256.")
+        raise NotEligible(f"Several images fit: {hashes(list(wish.images))}. Say which by its SHA-256.")
     return fitting
 
 
-def _skipped(asked: Sequence[_Asked]) -> list[Json]:
+def _skipped(orders: Sequence[_Asked]) -> list[Json]:
     """Who gets nothing of all that is ordered."""
-    given = {line["device"] for each in asked for wave in each.seen["waves"] for line in wave["devices"]}
+    given = {line["device"] for each in orders for wave in each.seen["waves"] for line in wave["devices"]}
     left = {
         line["device"]: line
-        for each in asked
+        for each in orders
         for line in each.seen["left_out"]
         if line["device"] not in given
     }
@@ -126,19 +167,19 @@ def _skipped(asked: Sequence[_Asked]) -> list[Json]:
     ]
 
 
-def _nothing(asked: Sequence[_Asked], arguments: Namespace) -> int:
+def _nothing(orders: Sequence[_Asked], how: rollout.Answers) -> int:
     """A refusal is one unless all that was wanted is there already."""
-    skipped = _skipped(asked)
-    if arguments.json:
+    skipped = _skipped(orders)
+    if how.json:
         _as_json(skipped=skipped)
     return 0 if all(each["runs_it"] for each in skipped) else REFUSED
 
 
-def _started(api: Api, wanted: Sequence[_Asked], skipped: Sequence[Json], arguments: Namespace) -> int:
-    made = [api.create_rollout({**each.order, "start": True}) for each in wanted]
-    if arguments.watch:
-        return max([rollout.watch(api, each["id"], as_json=arguments.json) for each in made])
-    if arguments.json:
+def _started(wish: _Wish, wanted: Sequence[_Asked], skipped: Sequence[Json]) -> int:
+    made = [wish.api.create_rollout({**each.order, "start": True}) for each in wanted]
+    if wish.how.watch:
+        return max([rollout.follow(wish.api, each["id"], as_json=wish.how.json) for each in made])
+    if wish.how.json:
         _as_json(rollouts=made, skipped=skipped)
         return 0
     for each in made:
@@ -153,6 +194,8 @@ def _started(api: Api, wanted: Sequence[_Asked], skipped: Sequence[Json], argume
 
 def _watch(api: Api, made: dict[str, Json], as_json: bool) -> bool:
     """Tell every change until all have ended; True when one did not succeed."""
+    from homie_ota.client import watching
+
     told: dict[int, int] = {}
     latest: dict[str, Json] = {}
     for attempt in api.follow(each["id"] for each in made.values()):
@@ -186,11 +229,12 @@ def _tell(name: str, deployment: Json, told: int) -> int:
 # --- Cancel --------------------------------------------------------------------------------------------------------
 
 
-def cancel(arguments: Namespace) -> int:
+def cancel(ctx: typer.Context, what: What) -> int:
     """Take back queued deployments."""
-    api = Api(arguments.server, arguments.token)
-    cancelled = [api.cancel(number) for word in arguments.what for number in _numbers(api, word)]
-    if arguments.json:
+    order = asked(ctx)
+    api = order.api()
+    cancelled = [api.cancel(number) for word in what for number in _numbers(api, word)]
+    if order.json:
         show.as_json(cancelled)
         return 0
     for each in cancelled:
