@@ -59,7 +59,8 @@ class WebServer:
         shell = web.Shell(self.settings, self.database, ImageFiles(images), Bus())
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(web.build(shell), lifespan="off", log_config=None))
+        self.app = web.build(shell)
+        self._server = uvicorn.Server(uvicorn.Config(self.app, lifespan="off", log_config=None))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         while not self._server.started:
@@ -157,7 +158,7 @@ class Scripted:
                 outer.seen.append((self.command, self.path, dict(self.headers), body))
                 answer(self)
 
-            do_POST = do_GET  # noqa: N815 - the library's name
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the library's name
 
             def log_message(self, *_: object) -> None:
                 return

@@ -14,6 +14,7 @@ from typing import Any
 from homie_ota.client import watching
 from homie_ota.client.calls import API, Json, query, segment
 from homie_ota.client.connection import Connection
+from homie_ota.client.devices import DeviceCalls
 from homie_ota.client.form import Form, Progress
 from homie_ota.client.rollouts import RolloutCalls
 from homie_ota.errors import Unreachable, WrongUse
@@ -25,7 +26,7 @@ PAGE = 200
 """Items asked for at once."""
 
 
-class Api(RolloutCalls):
+class Api(DeviceCalls, RolloutCalls):
     """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
 
     Without an address it is the one on this machine, DEFAULT_SERVER.

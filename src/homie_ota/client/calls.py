@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -50,7 +50,8 @@ def segment(text: str) -> str:
     return quote(text, safe="~")
 
 
-def query(asked: dict[str, str | int]) -> str:
-    """What is asked for, as the end of an address; what is empty is left out."""
-    given = {key: value for key, value in asked.items() if value not in ("", 0)}
+def query(asked: Mapping[str, str | int] | Sequence[tuple[str, str]]) -> str:
+    """What is asked for, as the end of an address; what is empty, or the number 0, is left out."""
+    pairs = asked.items() if isinstance(asked, Mapping) else asked
+    given = [(key, value) for key, value in pairs if value not in ("", 0)]
     return f"?{urlencode(given)}" if given else ""

@@ -9,7 +9,8 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -49,6 +50,7 @@ _BY_STATUS: dict[int, type[HomieOtaError]] = {
     408: Unreachable,
     409: Conflict,
     413: TooLarge,
+    415: WrongUse,
     422: WrongUse,
     502: Unreachable,
     503: Unreachable,
@@ -97,6 +99,32 @@ class Connection:
         finally:
             connection.close()
         return self._read(answer, data)
+
+    def data(self, path: str) -> bytes:
+        """The bytes of an answer that is no JSON; raises as `request`."""
+        with self._answer(path) as answer:
+            return answer.read()
+
+    def lines(self, path: str) -> Iterator[str]:
+        """The lines of an answer as they come, however long that takes; raises as `request`."""
+        with self._answer(path) as answer:
+            for line in answer:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    @contextmanager
+    def _answer(self, path: str) -> Iterator[http.client.HTTPResponse]:
+        connection = self._connect()
+        try:
+            connection.request("GET", self._path + path, headers={**self._headers, "Accept": "*/*"})
+            answer = connection.getresponse()
+            if answer.status != 200:
+                self._read(answer, answer.read())
+                self.strange()
+            yield answer
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._secure:
