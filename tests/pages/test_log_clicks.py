@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Any
 
 from playwright.async_api import Page, expect
@@ -109,3 +110,20 @@ async def test_the_first_steps_are_done_one_by_one(site: Site, tab: Page) -> Non
     image = await asyncio.to_thread(world.firmware)
     world.bus.say("firmware", sha256=image.sha256)
     await expect(now).to_have_text("An update")
+
+
+async def test_a_time_that_is_typed_is_one_of_the_readers_clock(site: Site, visit: Any) -> None:
+    def write(conn: Any) -> None:
+        for at in ("2026-11-23T08:00:00+00:00", "2026-11-23T09:00:00+00:00"):
+            events.add(
+                conn, "thing", at=datetime.fromisoformat(at).timestamp(), data={"text": f"at {at[11:16]}"}
+            )
+
+    await asyncio.to_thread(site.world.write, write)
+    tab = await visit(timezone_id="Asia/Kolkata")
+    await tab.goto(f"{site.url}/log")
+    await tab.fill("input[name=until]", "2026-11-23 14:00")  # 08:30 in UTC
+    await tab.click("form[role=search] button")
+    await expect(tab.locator("#tail tbody tr")).to_have_count(1)
+    await expect(tab.locator("#tail tbody")).to_contain_text("at 08:00")
+    await expect(tab.locator("input[name=until]")).to_have_value("2026-11-23 14:00+05:30")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from homie_ota.rollout.lifecycle import Event
+
 Row = Mapping[str, Any]
 Names = Mapping[int, str]
 
@@ -30,8 +32,30 @@ def sentence(row: Row) -> str:
 def _deployment(data: Row) -> str:
     if "event" not in data:
         return f"ordered{': ' + str(data['override']) if data.get('override') else ''}"
-    text = f"{data.get('from', '')} → {data.get('state', '')} ({data['event']})"
-    return f"{text}: {data['reason']}" if data.get("reason") else text
+    event = str(data["event"])
+    text = f"{data.get('from', '')} → {data.get('state', '')}: {_STEPS.get(event, event)}"
+    return f"{text}. {data['reason']}" if data.get("reason") else text
+
+
+_STEPS = {
+    Event.OFFER: "offered to the device",
+    Event.ACCEPT: "the device takes it",
+    Event.PROGRESS: "the device takes it",
+    Event.FLASH: "the whole image is there",
+    Event.LEAVE: "the device left to restart",
+    Event.CONFIRM: "back with the new firmware",
+    Event.REFUTE: "back with what it ran before",
+    Event.STRAY: "back with a third firmware",
+    Event.HEAL: "stayed well",
+    Event.HARM: "not well",
+    Event.REFUSE: "refused",
+    Event.BREAK: "could not be sent",
+    Event.EXPIRE: "no news for too long",
+    Event.CANCEL: "taken back",
+    Event.SETTLE: "runs it already",
+    Event.LAPSE: "waited as long as it was to wait",
+}
+"""What can happen to a deployment (`lifecycle.Event`), as people say it."""
 
 
 def _ota(data: Row) -> str:

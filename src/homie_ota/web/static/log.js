@@ -52,3 +52,23 @@
   window.keys.add("n", show, status.dataset.key);
   say();
 })();
+
+// Times that are typed are those of the reader's clock: they go out with its distance from UTC.
+(() => {
+  const fields = document.querySelectorAll('form input[name="since"], form input[name="until"]');
+  if (!fields.length) return;
+  const typed = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d)?))?$/;
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  const withZone = (text) => {
+    const found = typed.exec(text.trim());
+    if (!found) return text;
+    const clock = found[2] || "00:00";
+    const ahead = -new Date(`${found[1]}T${clock}`).getTimezoneOffset();
+    if (Number.isNaN(ahead)) return text;
+    return `${found[1]} ${clock}${ahead < 0 ? "-" : "+"}${two(Math.abs(ahead) / 60)}:${two(Math.abs(ahead) % 60)}`;
+  };
+  for (const field of fields) {
+    if (field.name === "until") field.placeholder = "1h";
+    field.form.addEventListener("submit", () => { field.value = withZone(field.value); });
+  }
+})();
