@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from homie_ota.bus import Bus
 from homie_ota.model import Deployment, DeploymentState, Way
-from homie_ota.rollout import proof, reasons
+from homie_ota.rollout import asking, proof, reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.store import attempts, deployments, verifying
 from homie_ota.store.database import Connection, Database
@@ -54,7 +54,8 @@ class Ending:
 
     async def _expire(self, late: Deployment, now: float) -> Deployment | None:
         way = Way(str(late.before.get("way", Way.MQTT)))
-        reason = reasons.expired(late.state, way, complete=proof.is_complete(late))
+        complete = proof.is_complete(late)
+        reason = asking.expired(late.state, way) or reasons.expired(late.state, way, complete=complete)
         return await self._database.write(
             lambda connection: _followed(
                 connection, deployments.advance(connection, late, Event.EXPIRE, now=now, reason=reason), now

@@ -55,6 +55,11 @@ class UpdateRequest:
     sdk: str = ""
 
     @property
+    def is_plain(self) -> bool:
+        """True for a sketch of no Homie that says who it is: known by its MAC alone."""
+        return bool(self.mac) and not self.device_id
+
+    @property
     def mac_end(self) -> str:
         """The last three bytes of the MAC as the chip id tells them (`03:72:FF`), or else of the MAC itself."""
         if self.chip_id is None:

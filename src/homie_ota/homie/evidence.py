@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from homie_ota.homie import v2, v5
 from homie_ota.model import Way
 
+ASKS = "asks"
+"""A fact of ours, of devices that were adopted because they asked over HTTP: the family of their chip."""
 ESP32_HOMIE = "esp32-homie"
+UNPROVABLE = (
+    "It asks over HTTP with neither a checksum nor a version: nobody could tell that an update has arrived, and it "
+    "would get it again and again. Give its sketch a version, or build it with a newer core."
+)
 _LEGACY_STATS = frozenset({"signal", "uptime", "interval"})
 
 
@@ -29,7 +35,7 @@ def way(facts: Mapping[str, str]) -> tuple[Way, str]:
     """How the device is updated, and the evidence; for Way.NONE: why it cannot be updated."""
     homie = facts.get("homie", "")
     if not homie:
-        return _without_homie(facts)
+        return _of_asker(facts) if ASKS in facts else _without_homie(facts)
     if v5.RUNTIME_EXTENSION in facts.get("extensions", "").split(","):
         return Way.MQTT, f"It announces the extension {v5.RUNTIME_EXTENSION}."
     if not homie.startswith(("2.", "3.", "4.")):
@@ -38,6 +44,12 @@ def way(facts: Mapping[str, str]) -> tuple[Way, str]:
             f"Homie {homie[:32]} has no updates of its own, and the device announces no extension for them.",
         )
     return _of_homie_esp8266(facts, homie[:32])
+
+
+def _of_asker(facts: Mapping[str, str]) -> tuple[Way, str]:
+    if facts.get("md5") or facts.get("fw/version"):
+        return Way.ASKS, "It asks for updates over HTTP as the Arduino cores do, and speaks no Homie."
+    return Way.NONE, UNPROVABLE
 
 
 def _without_homie(facts: Mapping[str, str]) -> tuple[Way, str]:

@@ -16,6 +16,7 @@ from homie_ota.bus import Bus
 from homie_ota.errors import HomieOtaError
 from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.fleet.known import STATE_BIT
+from homie_ota.homie.evidence import ASKS
 from homie_ota.ingest.batch import Batch, Identity, write_batch
 from homie_ota.ingest.hearing import append, may_tell, news_of
 from homie_ota.ingest.pacing import PROGRESS_EVERY, Pacing
@@ -82,6 +83,8 @@ class Ingest:
         addresses = await self.database.read(devices.addresses)
         for each in stored:
             row = each.row
+            if row["facts"].get(ASKS):  # it is nowhere on the broker, and what is heard there is not of it
+                continue
             known = self.fleet.restore(
                 Address(row["base"], row["device_id"]),
                 pk=row["pk"],

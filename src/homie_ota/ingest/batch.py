@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from homie_ota.fleet import Changed, Fleet, KnownDevice
 from homie_ota.homie import facts_row
 from homie_ota.homie.rows import mac as mac_of
-from homie_ota.model import AWAKE, Address, Deployment
+from homie_ota.model import AWAKE, FIRST_ASKER, Address, Deployment
 from homie_ota.rollout.proof import News, StatsNews
 from homie_ota.rollout.versions import version_key
 from homie_ota.store import alternation, changes, devices, events, identities, rhythm, transcript, turns
@@ -47,7 +47,8 @@ class Identity:
     def start(self, addresses: dict[Address, int], stored: Iterable[devices.Stored], taken: int = 0) -> None:
         """Take over what the rows say; no new device gets a `pk` up to `taken`, which deleted ones may need again."""
         self._rows, self._saved = dict(addresses), set(addresses)
-        self._next = max([each.row["pk"] for each in stored] + list(addresses.values()), default=0) + 1
+        pks = [each.row["pk"] for each in stored] + list(addresses.values())
+        self._next = max((pk for pk in pks if pk < FIRST_ASKER), default=0) + 1
         self._next = max(self._next, taken + 1)
 
     def is_new(self, address: Address) -> bool:

@@ -7,7 +7,7 @@ are those of `docs/glossary.md`. Times are Unix seconds (float, UTC), durations 
 from __future__ import annotations
 
 from homie_ota.model.deployment import ACTIVE, ENDED, Deployment, DeploymentState, Firmware, Outcome, Purpose
-from homie_ota.model.device import AWAKE, MAX_NAME, Address, OtaEvent, Publish, State, Way
+from homie_ota.model.device import AWAKE, FIRST_ASKER, MAX_NAME, Address, OtaEvent, Publish, State, Way
 from homie_ota.model.observation import (
     FACTS,
     DescriptionSeen,
@@ -29,6 +29,7 @@ __all__ = [
     "AWAKE",
     "ENDED",
     "FACTS",
+    "FIRST_ASKER",
     "MAX_NAME",
     "Address",
     "Deployment",

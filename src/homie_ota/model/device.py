@@ -9,6 +9,10 @@ MAX_NAME = 64
 """Characters of a name, version or brand that we keep; firmware allows 32, 16 and 32 (homie-ota.md rule 17)."""
 
 
+FIRST_ASKER = 1 << 32
+"""The first number of devices that were never heard on MQTT: ingest numbers the others, from one, out of its memory."""
+
+
 class Address(NamedTuple):
     """Where a device lives on the broker: base topic with its slash (`homie/`, `homie/5/`) and device id."""
 
@@ -49,6 +53,7 @@ class Way(StrEnum):
     TWO_STEP = "two-step"  # 2.0.0-beta.1: checksum, 202, image
     MQTT = "mqtt"  # 2.0.0-beta.2 … 3.x, 4.x forks, 5 with the esp-runtime extension
     URL = "url"  # craftmetrics/esp32-homie: a URL to pull from
+    ASKS = "asks"  # plain Arduino: it asks over HTTP by itself, and is answered when it is its turn
     NONE = "none"  # cannot be updated by us
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, OtaEvent, State, Way
-from homie_ota.rollout import reasons
+from homie_ota.rollout import asking, reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import COMPLETE, Reason
 
@@ -136,7 +136,10 @@ def _refuted(news: AnnounceNews, deployment: Deployment, way: Way) -> Proof | No
         return Proof(Event.REFUTE, reasons.WENT_BACK)
     took = news.at - (deployment.offered_at or news.at)
     complete = is_complete(deployment)
-    return Proof(Event.REFUTE, reasons.came_back_old(deployment.state, way, complete=complete, took=took))
+    of_asker = asking.came_back_old(way, complete=complete)
+    return Proof(
+        Event.REFUTE, of_asker or reasons.came_back_old(deployment.state, way, complete=complete, took=took)
+    )
 
 
 def _weigh_state(news: StateNews, deployment: Deployment, way: Way) -> Proof | None:

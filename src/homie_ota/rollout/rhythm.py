@@ -100,6 +100,8 @@ def sentence(chance: Chance | None, fit: Fit | None, clock: Callable[[float], st
     """What is known of it, for people; `clock` writes a moment in the reader's zone. Empty: nothing is known."""
     if chance is None:
         return ""
+    if chance.for_seconds == 0 and chance.at > now:
+        return f"asks about {clock(chance.at)}"
     when = "is awake" if chance.at <= now else f"wakes about {clock(chance.at)}"
     text = f"{when} for {spell(chance.for_seconds)}{'' if chance.at > now else ' more'}"
     if fit is None:

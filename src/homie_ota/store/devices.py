@@ -13,6 +13,9 @@ from homie_ota.model import ACTIVE, AWAKE, Address, Way
 from homie_ota.store.database import upsert
 from homie_ota.store.tables import deployment, device, device_address, learned, ota_request, reading
 
+HOMIE, ASKER = "homie", "http"
+"""Kinds of address: a topic on the broker, and the MAC of a device that asks over HTTP."""
+
 KEPT = ("pk", "first_seen", "pinned_until", "pin_reason")
 """Columns of `device` that an announce never changes."""
 
@@ -41,8 +44,9 @@ def load(connection: Connection, pk: int | None = None) -> list[Stored]:
 
 
 def addresses(connection: Connection) -> dict[Address, int]:
-    """Every address ever seen, with the device that has it."""
-    query = sa.select(device_address.c.base, device_address.c.device_id, device_address.c.device_pk)
+    """Every address ever seen on MQTT, with the device that has it."""
+    columns = (device_address.c.base, device_address.c.device_id, device_address.c.device_pk)
+    query = sa.select(*columns).where(device_address.c.kind == HOMIE)
     return {Address(base, device_id): pk for base, device_id, pk in connection.execute(query)}
 
 
@@ -54,7 +58,7 @@ def save(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def save_addresses(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Note addresses (`base, device_id, device_pk, dialect, since`); a known one gets its device and dialect anew."""
-    rows = [{"kind": "homie", "until": None, **row} for row in rows]
+    rows = [{"kind": HOMIE, "until": None, **row} for row in rows]
     upsert(connection, device_address, rows, ["kind", "base", "device_id"], ["device_pk", "dialect", "until"])
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import DeploymentState
+from homie_ota.model import DeploymentState, Way
 from homie_ota.rollout.plan import Limits
 from homie_ota.rollout.starting import ON_AIR, InFlight
-from homie_ota.store.tables import deployment
+from homie_ota.store.tables import deployment, device
 
 MINUTE = 60.0
 
@@ -55,7 +55,10 @@ def now_flying(connection: Connection) -> Flight:
     return Flight(total, waves, any(alone for *_, alone in rows))
 
 
-_ON_AIR = deployment.c.state.in_(sorted(ON_AIR))
+# Over HTTP to one that asks nothing is on the air any more when the last byte has left; when it asks again may be
+# tomorrow.
+_HAS_LEFT = (deployment.c.state == DeploymentState.REBOOTING.value) & (device.c.way == Way.ASKS.value)
+_ON_AIR = deployment.c.state.in_(sorted(ON_AIR)) & ~_HAS_LEFT
 _FLYING = (
     sa.select(
         deployment.c.rollout_id,
@@ -65,6 +68,7 @@ _FLYING = (
         sa.func.count(),
         sa.func.max(sa.case((_ON_AIR & deployment.c.alone, 1), else_=0)),
     )
+    .join(device, device.c.pk == deployment.c.device_pk)
     .where(deployment.c.state.in_(sorted(UNDECIDED)))
     .group_by(deployment.c.rollout_id, deployment.c.wave)
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from homie_ota.model import FIRST_ASKER
 from homie_ota.store.tables import deployment, device, firmware
 
 
@@ -17,7 +18,8 @@ def older(connection: Connection, macs: set[str], md5s: set[str]) -> tuple[dict[
     query = (
         sa.select(firmware.c.md5, deployment.c.device_pk)
         .join(firmware, firmware.c.sha256 == deployment.c.sha256)
-        .where(firmware.c.md5.in_(md5s), offered)
+        # One that asks over HTTP has told its MAC.
+        .where(firmware.c.md5.in_(md5s), offered, deployment.c.device_pk < FIRST_ASKER)
     )
     by_target: dict[str, list[int]] = {}
     for md5, pk in connection.execute(query):

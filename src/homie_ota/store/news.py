@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from homie_ota.model import AWAKE, Deployment, DeploymentState, Firmware, State, Way
-from homie_ota.rollout import reasons
+from homie_ota.rollout import asking, reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.proof import AnnounceNews, News, Proof, StateNews, StatsNews, weigh
 from homie_ota.store import aftercare, attempts, concerned, deployments, verifying
@@ -70,6 +70,8 @@ def _apply_to(
             moved += _verify(connection, deployment, each)
         elif proof.event is Event.CONFIRM:
             moved += _confirm(connection, deployment, proof, each)
+            if way is Way.ASKS:
+                moved += _moved(_said_so(connection, _latest(moved, deployment), target, each))
             if _is_ready_already(each, presence, left_at):
                 moved += _verify(connection, _latest(moved, deployment), _ready(each))
         else:
@@ -104,6 +106,15 @@ def _confirm(connection: Connection, deployment: Deployment, proof: Proof, news:
     if confirmed is not None:
         moved.append(verifying.begin(connection, confirmed, at=news.at) or confirmed)
     return moved
+
+
+def _said_so(
+    connection: Connection, deployment: Deployment, target: Firmware, news: News
+) -> Deployment | None:
+    """One that asks over HTTP tells nothing else while it is well, so there is nothing to wait for."""
+    assert isinstance(news, AnnounceNews)
+    reason = asking.said_so(news.md5, target.md5)
+    return deployments.advance(connection, deployment, Event.HEAL, now=news.at, reason=reason)
 
 
 def _latest(moved: Iterable[Deployment], deployment: Deployment) -> Deployment:

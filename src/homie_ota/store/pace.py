@@ -12,11 +12,11 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import Deployment, DeploymentState
-from homie_ota.rollout import deadlines
+from homie_ota.model import Deployment, DeploymentState, Way
+from homie_ota.rollout import deadlines, patience
 from homie_ota.rollout.deadlines import Bounds, Past
 from homie_ota.store.database import upsert
-from homie_ota.store.tables import event, learned
+from homie_ota.store.tables import event, learned, presence
 
 REBOOT, RATE = "reboot_seconds", "bytes_per_second"
 
@@ -63,7 +63,17 @@ def rates(connection: Connection, *, latest: int) -> tuple[float, ...]:
 
 def limits(connection: Connection, of: Deployment, usual: Mapping[str, float]) -> dict[str, float]:
     """Seconds without news by state for this deployment; `usual` where nothing was learned."""
-    return deadlines.limits(past(connection, of.device_pk), of.bytes_total, usual, BOUNDS["deadlines"])
+    found = deadlines.limits(past(connection, of.device_pk), of.bytes_total, usual, BOUNDS["deadlines"])
+    if of.before.get("way") == Way.ASKS.value:
+        found[S.REBOOTING] = patience.wait(asked_at(connection, of.device_pk), usual[S.REBOOTING])
+    return found
+
+
+def asked_at(connection: Connection, device_pk: int) -> list[float]:
+    """When a device that comes by itself asked, the last few times, oldest first."""
+    query = sa.select(presence.c.since).where(presence.c.device_pk == device_pk)
+    newest = connection.execute(query.order_by(presence.c.since.desc()).limit(patience.KEPT)).scalars()
+    return sorted(newest)
 
 
 def note(

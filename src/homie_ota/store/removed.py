@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.model import Address
+from homie_ota.model import FIRST_ASKER, Address
 from homie_ota.store import devices, events
 from homie_ota.store.database import upsert
 from homie_ota.store.tables import (
@@ -195,9 +195,15 @@ def _find(connection: Connection, where: sa.ColumnElement[bool], now: float) -> 
 
 def taken(connection: Connection) -> int:
     """The highest `pk` that a copy or an event knows, 0 for none: no new device may get one that was somebody's."""
-    copied = connection.execute(sa.select(sa.func.max(removed.c.device_pk))).scalar() or 0
-    told = connection.execute(sa.select(sa.func.max(event.c.device_pk))).scalar() or 0
+    copied = (
+        connection.execute(sa.select(sa.func.max(removed.c.device_pk)).where(_HEARD[removed])).scalar() or 0
+    )
+    told = connection.execute(sa.select(sa.func.max(event.c.device_pk)).where(_HEARD[event])).scalar() or 0
     return max(copied, told)
+
+
+_HEARD = {table: table.c.device_pk < FIRST_ASKER for table in (removed, event)}
+"""Numbers of devices that were heard on MQTT; adopted ones have their own."""
 
 
 def tidy(connection: Connection, young: int) -> None:

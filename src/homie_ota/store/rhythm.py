@@ -13,7 +13,7 @@ from statistics import median
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import AWAKE
+from homie_ota.model import AWAKE, Way
 from homie_ota.rollout import rhythm
 from homie_ota.rollout.rhythm import Awake, Chance, Fit, Rhythm
 from homie_ota.store import pace
@@ -94,10 +94,13 @@ def outlook(connection: Connection, device_pk: int, size: int, now: float) -> Ou
     """What is to be expected of a device for an image of `size` bytes (0: no certain one)."""
     known = presences(connection, device_pk)
     learned = rhythm.learn(known)
-    state = connection.execute(sa.select(device.c.state).where(device.c.pk == device_pk)).scalar()
+    state, way = connection.execute(
+        sa.select(device.c.state, device.c.way).where(device.c.pk == device_pk)
+    ).one()
     chance = rhythm.next_chance(learned, known, now)
     rate, by_others = _rate(connection, device_pk)
-    fit = rhythm.will_fit(chance, size, rate)
+    # One that asks is there for as long as it takes to fetch the image.
+    fit = None if way == Way.ASKS.value else rhythm.will_fit(chance, size, rate)
     return Outlook(state in AWAKE, learned, chance, fit, rate, by_others)
 
 

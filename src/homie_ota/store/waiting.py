@@ -184,6 +184,25 @@ def _candidates(asked: _Asked) -> sa.Select[Any]:
     )
 
 
+def holding(connection: Connection, of: Deployment, look: Look) -> Hold | None:
+    """What holds back this one, whose device is here now and cannot be told to come later; None: it is its turn.
+
+    For the transaction that commits the offer.
+    """
+    told = holds.of(connection, of, look.local, look.now)
+    if told or not may_still_go(connection, of, look.now):
+        return told[0] if told else Hold("held", "It is held back.")
+    flying = flight.now_flying(connection)
+    if flying.everything.transfers and connection.execute(_ALONE, {"number": of.id}).scalar():
+        return Hold("alone", "It goes out only while nothing else is on the air.")
+    last = flight.last_start(connection, look.limits, look.now)
+    everything = flying.everything._replace(last_start=last)
+    return starting.room(_widened(look.limits), everything, of.bytes_total, woken=True, now=look.now)
+
+
+_ALONE = sa.select(deployment.c.alone).where(deployment.c.id == sa.bindparam("number"))
+
+
 def may_still_go(connection: Connection, of: Deployment, now: float) -> bool:
     """Whether nothing came between the look and the offer: its device left, was pinned, or a person paused its rollout.
 

@@ -20,24 +20,28 @@ from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import deployments, devices, orders
 from homie_ota.store import firmware as firmwares
+from homie_ota.store.adopting import IT_SAID
 from homie_ota.store.database import Connection
 
 TOLD_SECONDS = 86400.0
 """How long a word in `$ota` lets a device ask: longer than any restart, shorter than for ever."""
 
-IT_SAID = "It said so in its HTTP request."
 
 WAITS_FOR_REQUEST = (DeploymentState.OFFERED, DeploymentState.TRANSFERRING, DeploymentState.REBOOTING)
 
 
 class Told(NamedTuple):
-    """The answer: HTTP status and sentence; with 200 the firmware, and the attempt that this is part of."""
+    """The answer: HTTP status and sentence; with 200 the firmware, and the attempt that this is part of.
+
+    `quiet`: it is what the device hears day by day, and no word for its history.
+    """
 
     status: int
     sentence: str
     firmware: Firmware | None = None
     deployment: Deployment | None = None
     device_pk: int | None = None
+    quiet: bool = False
 
 
 def device_of(conn: Connection, asked: UpdateRequest) -> int | None:
@@ -73,7 +77,7 @@ def answer(conn: Connection, asked: UpdateRequest, *, open_mode: bool, now: floa
     pk = device_of(conn, asked)
     if pk is None:
         return Told(403, "this device was just forgotten")
-    _remember(conn, pk, asked, now)
+    remember(conn, pk, asked, now)
     if asked.mode == "spiffs":
         return Told(304, "there are no file systems here", device_pk=pk)
     told = _of_attempt(conn, pk, asked, now) or _of_request(conn, pk, asked, now)
@@ -98,7 +102,8 @@ def version_for(conn: Connection, asked: UpdateRequest) -> Told:
     return Told(200, f"told of {firmware.name} {firmware.version}", firmware, attempt, pk)
 
 
-def _remember(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> None:
+def remember(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> None:
+    """Keep what a device says about itself where that is new."""
     known, told = devices.learned_facts(conn, pk), facts(asked)
     news = {name: value for name, value in told.items() if known.get(name) != value}
     if news:
@@ -121,17 +126,17 @@ def _of_attempt(conn: Connection, pk: int, asked: UpdateRequest, now: float) -> 
 def _hand_over(
     conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
 ) -> Told:
-    refusal = _refusal(conn, asked, attempt, firmware, now)
-    if refusal is not None:
-        ended = deployments.advance(conn, attempt, Event.REFUSE, now=now, reason=refusal)
-        return Told(304, refusal.text, deployment=ended or attempt)
+    refused = refusal(conn, asked, attempt, firmware, now)
+    if refused is not None:
+        ended = deployments.advance(conn, attempt, Event.REFUSE, now=now, reason=refused)
+        return Told(304, refused.text, deployment=ended or attempt)
     if not deployments.claim_image(conn, attempt.id, now=now):
         return Told(304, "the image of this attempt has gone out already", deployment=attempt)
     accepted = deployments.advance(conn, attempt, Event.ACCEPT, now=now)
     return Told(200, f"gets {firmware.name} {firmware.version}", firmware, accepted or attempt)
 
 
-def _refusal(
+def refusal(
     conn: Connection, asked: UpdateRequest, attempt: Deployment, firmware: Firmware, now: float
 ) -> Reason | None:
     """Why this device must not get this image, also from what it just said about itself."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,10 +18,10 @@ from homie_ota.esp import request as esp
 from homie_ota.esp.request import UpdateRequest
 from homie_ota.model import Deployment, DeploymentState, Firmware
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import deployments, events, image_tokens
+from homie_ota.store import asking, deployments, events, image_tokens
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
-from homie_ota.web import asked, transfer
+from homie_ota.web import asked, plain, transfer
 from homie_ota.web.asked import Told
 from homie_ota.web.crowd import Crowd
 from homie_ota.web.people import address
@@ -28,6 +29,7 @@ from homie_ota.web.recent import Recent
 from homie_ota.web.sending import part
 from homie_ota.web.shell import Shell
 from homie_ota.web.spelling import spelled
+from homie_ota.web.strangers import Networks, Strangers
 from homie_ota.web.words import clean
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ PULLED = "/ota/i/"
 """How the path of an address for one device begins."""
 A_MOMENT = 1.0
 """Seconds that an answer which moved nothing is good for whoever asks the same."""
+NOT_FROM_THERE = "Not permitted: devices may not ask from this address ([ota] http_networks)."
+KNOCKS = "it is not known here; adopt it on the page “Knocking”"
 NOT_FOR_PEOPLE = "Not permitted: this address is for ESP8266 and ESP32 devices that look for an update."
 
 
@@ -47,17 +51,20 @@ class Endpoint:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._crowd = Crowd(shell.database)
+        self._networks, self._strangers = Networks(shell.settings.ota.http_networks), Strangers(shell)
         self._images: Recent[list[Firmware]] = Recent(seconds=A_MOMENT)
         self._opened: Recent[tuple[Deployment, Firmware]] = Recent(seconds=A_MOMENT)
         self._written: Recent[str] = Recent(seconds=REPEATED, most=10_000)
 
     async def by_headers(self, request: Request) -> ASGIApp:
         """`GET /ota`."""
+        if not self._networks.has(address(request)):
+            return _refuse(403, NOT_FROM_THERE)
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
         device = esp.read(pairs)
         if device is None:
             return _refuse(403, NOT_FOR_PEOPLE)
-        told = await self._decide(device)
+        told = await self._decide(device, address(request))
         who = clean(device.device_id or device.mac or "A device", 64)
         log.info("%s at %s asked: %d, %s", who, address(request), told.status, clean(told.sentence))
         await self._tell(told)
@@ -68,19 +75,39 @@ class Endpoint:
             return _refuse(200, firmware.version, **{"x-version": firmware.version, "x-MD5": firmware.md5})
         return await transfer.image(self._shell, told.firmware, told.deployment)
 
-    async def _decide(self, device: UpdateRequest) -> Told:
+    async def _decide(self, device: UpdateRequest, host: str) -> Told:
         now, database = self._shell.clock(), self._shell.database
         open_mode = self._shell.settings.ota.open_mode
+        if device.is_plain and not await self._knows(device, now):
+            await self._strangers.note(device, host)
+            return Told(304, KNOCKS)
+        adopted = await database.read(lambda conn: _adopted(conn, device)) if device.is_plain else None
+        if adopted is not None:
+            return await self._of_adopted(adopted, device, host)
         if device.mode == "version":
             return await database.read(lambda conn: asked.version_for(conn, device))
-        if not await self._crowd.has(device, now):
-            if open_mode:
-                return asked.openly(device, await self._stored(device, now))
-            if await database.read(lambda conn: asked.device_of(conn, device)) is None:
-                return Told(403, "this device is not known here")
+        if open_mode and not await self._crowd.has(device, now):
+            return asked.openly(device, await self._stored(device, now))
+        if not await self._knows(device, now):
+            return Told(403, "this device is not known here")
         return await database.write(
             lambda conn: asked.answer(conn, device, open_mode=open_mode, now=now), urgent=True
         )
+
+    async def _of_adopted(self, adopted: Adopted, device: UpdateRequest, host: str) -> Told:
+        look = plain.look_at(self._shell.settings, self._shell.clock())
+        told = await self._shell.database.write(
+            lambda conn: plain.answer(conn, adopted.pk, device, look, address=host),
+            urgent=True,
+            durable=adopted.waits,  # an offer is on the disk before its first byte leaves
+        )
+        self._shell.bus.say("device", device_pk=adopted.pk, state="sleeping")
+        return told
+
+    async def _knows(self, device: UpdateRequest, now: float) -> bool:
+        if await self._crowd.has(device, now):
+            return True
+        return await self._shell.database.read(lambda conn: asked.device_of(conn, device)) is not None
 
     async def _stored(self, device: UpdateRequest, now: float) -> list[Firmware]:
         """The images that a wish could mean, as they were a moment ago."""
@@ -101,7 +128,7 @@ class Endpoint:
             shell.bus.say("deployment", id=number, device_pk=pk)
             if told.status != 200:  # the attempt may have ended: the next device's turn
                 shell.bus.say("order", device_pk=pk)
-        if told.status == 200 or self._written.get(pk, now) == told.sentence:
+        if told.status == 200 or told.quiet or self._written.get(pk, now) == told.sentence:
             return
         self._written.put(pk, told.sentence, now)
         data = {"answer": told.status, "why": clean(told.sentence, 500)}
@@ -113,6 +140,8 @@ class Endpoint:
 
     async def by_token(self, request: Request) -> ASGIApp:
         """`GET /ota/i/<token>`: one image for one device, for a short time; with Range."""
+        if not self._networks.has(address(request)):
+            return _refuse(403, NOT_FROM_THERE)
         word, now = request.url.path.rpartition("/")[2], self._shell.clock()
         found = await self._lookup(word, now)
         if found is None:
@@ -150,6 +179,21 @@ class Endpoint:
         moved = await shell.database.write(write, urgent=True)
         shell.bus.say("deployment", id=attempt.id, device_pk=attempt.device_pk)
         return moved or attempt
+
+
+class Adopted(NamedTuple):
+    """A plain Arduino device that was adopted, and whether something is queued for it."""
+
+    pk: int
+    waits: bool
+
+
+def _adopted(conn: Connection, device: UpdateRequest) -> Adopted | None:
+    """The adopted device that asks; None for any other."""
+    pk = asked.device_of(conn, device)
+    if pk is None or not asking.is_adopted(conn, pk):
+        return None
+    return Adopted(pk, asking.waits(conn, pk))
 
 
 def _open(conn: Connection, word: str, now: float) -> tuple[Deployment, Firmware] | None:

@@ -63,7 +63,7 @@ def _exact(device: Candidate) -> Chip:
 
 def _told(device: Candidate) -> Chip:
     """The family, as the device says."""
-    if device.implementation in FAMILIES:
+    if device.implementation in FAMILIES and device.way is not Way.ASKS:
         return Chip(device.implementation, False, f"It announces $implementation {device.implementation}.")
     asked = device.facts.get(FAMILY)
     if asked and family(asked.value):

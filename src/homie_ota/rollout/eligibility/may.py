@@ -107,8 +107,10 @@ def _runs_it(case: Case) -> Reason | None:
             "another checksum. Sent again, it would be flashed again, for nothing."
         )
         return _refusal("runs-it", text, seen.evidence, seen.at)
-    unsure = device.way in (Way.HTTP, Way.URL) and not device.md5
-    if unsure and (device.fw_name, device.fw_version) == (firmware.name, firmware.version):
+    unsure = device.way in (Way.HTTP, Way.URL, Way.ASKS) and not device.md5
+    # A sketch that asks tells its version and no name: the same version of another name could not be proven either.
+    name = firmware.name if device.way is Way.ASKS else device.fw_name
+    if unsure and (name, device.fw_version) == (firmware.name, firmware.version):
         text = (
             f"{device.device_id} runs {firmware.name} {firmware.version} already, and this kind of device cannot tell "
             "two images of one version apart. Give the new build a new version."

@@ -195,7 +195,7 @@ def _next_address(case: Case) -> Reason | None:
 
 
 def _unproven(case: Case) -> Reason | None:
-    if case.device.way is not Way.URL:
+    if case.device.way is not Way.URL and not (case.device.way is Way.ASKS and not case.device.md5):
         return None
     text = "This kind of device tells no checksum: success is judged by name and version alone."
     return Reason("no-checksum", text)

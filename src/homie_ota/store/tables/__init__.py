@@ -18,6 +18,7 @@ from homie_ota.store.tables.fleet import (
     verdict,
 )
 from homie_ota.store.tables.images import firmware, ota_request, ota_token
+from homie_ota.store.tables.knocks import knock
 from homie_ota.store.tables.lists import saved_filter
 from homie_ota.store.tables.people import account, audit, audit_head, session, token
 from homie_ota.store.tables.removed import removed
@@ -33,6 +34,7 @@ __all__ = [
     "device_address",
     "event",
     "firmware",
+    "knock",
     "learned",
     "lease",
     "leftover",
