@@ -366,6 +366,11 @@ def test_what_is_done_otherwise_than_the_old_server_did_is_said() -> None:
     assert not any("without login" in note for note in notes)
 
 
+def test_a_key_of_its_last_versions_is_no_error_and_said_to_have_no_use() -> None:
+    notes = load(written("homie-ota.ini", "[global]\nDEBUG_SENSOR = False\n[mqtt]\n"), {}, {}).notes
+    assert any("DEBUG_SENSOR" in note for note in notes)
+
+
 def test_an_old_ini_without_a_user_stays_open_to_private_addresses_only() -> None:
     settings = load(written("homie-ota.ini", "[global]\n[mqtt]\n"), {}, {})
     assert settings.auth.open_to_private

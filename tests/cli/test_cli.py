@@ -52,6 +52,7 @@ COMMANDS = (
     "broker-config",
     "backup",
     "restore",
+    "migrate",
 )
 BELOW = {
     "user": ("list", "add", "role", "reset", "disable", "enable", "logout", "remove", "token"),

@@ -23,6 +23,9 @@ of an administrator they ask the server."""
 BESIDE = (
     "They work on the server's own machine (--data, --config as for `serve`), which may run during a backup."
 )
+MIGRATE = """
+DIR is where homie-ota.py and its INI lie; it is only read. Stop both servers before. What was taken already
+stays as it is, so it can be run again."""
 DOCTOR = """
 it may run beside the server or without it; nothing stays on the broker, and no device hears of it.
 exit status: 0 all is well, or there are only warnings; 1 something is bad"""
@@ -111,6 +114,12 @@ SECTIONS: dict[str, dict[str, Line]] = {
         "backup": Line("backup:backup", "write all that the server keeps to one file", _JSON, epilog=BESIDE),
         "restore": Line(
             "backup:restore", "bring back what `backup` wrote, into an empty directory", _JSON, epilog=BESIDE
+        ),
+        "migrate": Line(
+            "migrate:migrate",
+            "take over an installation of the old homie-ota: settings, login, images, devices",
+            _JSON,
+            epilog=MIGRATE,
         ),
         "doctor": Line(
             "doctor:doctor",

@@ -117,13 +117,14 @@ class Here:
     def _do(self, what: str, why: str, act: Callable[[Connection], T]) -> T:
         def write(conn: Connection) -> T:
             done = act(conn)
-            audit.add(conn, at=time.time(), who=_who(), what=what, why=why, from_where=audit.MACHINE)
+            audit.add(conn, at=time.time(), who=who(), what=what, why=why, from_where=audit.MACHINE)
             return done
 
         return self._database.write_now(write)
 
 
-def _who() -> str:
+def who() -> str:
+    """What this machine calls the person; for the audit log."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in a container

@@ -25,6 +25,7 @@ class _Key(NamedTuple):
 
 _KEYS = {
     "DEBUG": _Key("global", "False"),
+    "DEBUG_SENSOR": _Key("global", None),
     "OTA_HOST": _Key("global", "0.0.0.0", ("http", "host")),
     "OTA_PORT": _Key("global", "9080", ("http", "port")),
     "OTA_ENDPOINT": _Key("global", "/ota", ("ota", "path")),
@@ -55,9 +56,14 @@ _BOOLEANS = {
 }
 
 
-def read(data: bytes, filename: str) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Our settings out of the old file's bytes, and what is to be said about them; raises WrongUse."""
-    given = _parse(data, filename)
+def read(
+    data: bytes, filename: str, strange: list[str] | None = None
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Our settings out of the old file's bytes, and what is to be said about them; raises WrongUse.
+
+    Keys that the old server did not have are an error, or are left out and put into `strange` where that is given.
+    """
+    given = _parse(data, filename, strange)
     words = {name: given.get(name, key.default) for name, key in _KEYS.items()}
     values: dict[str, dict[str, Any]] = {}
     for name, key in _KEYS.items():
@@ -72,7 +78,7 @@ def read(data: bytes, filename: str) -> tuple[dict[str, dict[str, Any]], list[st
     return values, [note for say in _NOTES if (note := say(words, filename))]
 
 
-def _parse(data: bytes, filename: str) -> dict[str, str]:
+def _parse(data: bytes, filename: str, strange: list[str] | None = None) -> dict[str, str]:
     # As Python 2 read it: `;` begins a comment behind a value too, and a key given twice counts the second time.
     parser = RawConfigParser(inline_comment_prefixes=(";",), strict=False)
     try:
@@ -86,9 +92,12 @@ def _parse(data: bytes, filename: str) -> dict[str, str]:
     given = {}
     for section in parser.sections():
         for name, value in parser.items(section):
-            if name.upper() not in _KNOWN.get(section, ()):
+            if name.upper() in _KNOWN.get(section, ()):
+                given[name.upper()] = value.strip()
+            elif strange is None:
                 raise WrongUse(f"{filename}: {unknown(section, name.upper(), _KNOWN)}")
-            given[name.upper()] = value.strip()
+            else:
+                strange.append(f"[{section}] {name.upper()}")
     return given
 
 
@@ -131,6 +140,11 @@ def _about_login(words: Mapping[str, str | None], filename: str) -> str:
     return ""
 
 
+def _about_sensors(words: Mapping[str, str | None], filename: str) -> str:
+    given = words["DEBUG_SENSOR"] is not None
+    return f"DEBUG_SENSOR in {filename} has no use here: values of devices are not logged." if given else ""
+
+
 def _about_file(_words: Mapping[str, str | None], filename: str) -> str:
     return f"The settings are those of the old server's {filename}."
 
@@ -139,4 +153,5 @@ _NOTES: tuple[Callable[[Mapping[str, str | None], str], str], ...] = (
     _about_file,
     _about_base64,
     _about_login,
+    _about_sensors,
 )
