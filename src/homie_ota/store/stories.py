@@ -6,6 +6,7 @@ were not brought to the image as far as a page can show them.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -98,10 +99,13 @@ def _before(connection: Connection, of: Rollout) -> dict[int, list[tuple[str, in
     )
     rows = connection.execute(query).all()
     images = naming.images(connection, [row[1] for row in rows if row[1]])
+    named = Counter(images[each] for each in {row[1] for row in rows} if each)
     found: dict[int, list[tuple[str, int]]] = {}
     for wave, sha256, name_, version_, count in rows:
         said = " ".join(images[sha256]) if sha256 else f"{name_ or ''} {version_ or ''}"
-        found.setdefault(wave, []).append((said.strip(), count))
+        # Two builds of one version: only their hashes tell them apart.
+        build = f" ({sha256[:8]})" if sha256 and named[images[sha256]] > 1 else ""
+        found.setdefault(wave, []).append((said.strip() + build, count))
     return found
 
 

@@ -6,7 +6,7 @@ live page the text is left out, so that a part does not change merely because ti
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from homie_ota.web import words
 
@@ -41,11 +41,11 @@ class Moments:
         return _element(at, f'clock="{form}"', "" if self._now is None else _utc(at, form))
 
     def countdown(self, at: float | None, past: str = "now") -> Markup:
-        """How long until then, `12 s`; `past` (one of ours, no text from outside) when it has come."""
+        """How long until then, `12 s`; `past` when it has come."""
         if not at:
             return Markup()
         text = "" if self._now is None else past if at <= self._now else words.duration(at - self._now)
-        return _element(at, f'countdown="{past}"', text)
+        return _element(at, f'countdown="{escape(past)}"', text)
 
 
 def _utc(at: float, form: str) -> str:
