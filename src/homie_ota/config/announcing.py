@@ -34,7 +34,7 @@ NoticeKind = Literal[
     "broker-drops",
     "disk-full",
     "clock-wrong",
-    "webhook-dead",
+    "recipient-dead",
 ]
 """What needs a person, by the words of `kinds` (`announce/notices.py` says what each means)."""
 
@@ -100,7 +100,8 @@ class AnnounceSettings(BaseModel):
 
     `notify` are addresses of Apprise (ntfy, mail, Telegram, …), told what needs a person: all `kinds` (empty) or those
     named; in `quiet_hours` only when they are over, and more than `per_hour` as one message. `broker_lost` is how long
-    the broker may be away before that is told; `webhook_days` how long one event is tried to be posted.
+    the broker may be away before that is told. A recipient that cannot be told anything for `give_up_after` is given
+    up: it is tried more seldom, and what it was not told is dropped.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
@@ -115,4 +116,11 @@ class AnnounceSettings(BaseModel):
     per_hour: Annotated[int, Field(ge=1, le=1000)] = 6
     broker_lost: Seconds = 300.0
     webhooks: tuple[Webhook, ...] = ()
-    webhook_days: Annotated[float, Field(gt=0, le=365)] = 3.0
+    give_up_after: Seconds = 3 * 86400.0
+
+    @field_validator("webhooks")
+    @classmethod
+    def _are_different(cls, hooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({each.url for each in hooks}) < len(hooks):
+            raise ValueError("each address once (events are named in one list)")
+        return hooks

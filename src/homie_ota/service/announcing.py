@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 
 from homie_ota.announce import Announcer
-from homie_ota.announce.parts import Around, parts
+from homie_ota.announce.around import Around
+from homie_ota.announce.parts import parts
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
 from homie_ota.service.places import own_address

@@ -6,6 +6,7 @@ behind it is told before it is `settled` that it will not come.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -31,6 +32,28 @@ class Part(NamedTuple):
     rows: list[dict[str, Any]]
     reached: int
     is_full: bool
+
+
+SETTLED = 5.0
+"""Seconds after which a number that is missing will not come any more: no transaction takes that long."""
+
+
+class Settling:
+    """Up to which number none comes late; looked at again and again. Where one process writes, that is all of them."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self.upto = self.newest = 0
+
+    def look(self, conn: Connection, now: float) -> None:
+        """Look at the end of the log; `now` is monotonic."""
+        self.newest = newest(conn)
+        if conn.dialect.name == "sqlite":
+            self.upto = self.newest
+            return
+        self._seen.append((now, self.newest))
+        while self._seen and now - self._seen[0][0] >= SETTLED:
+            self.upto = self._seen.popleft()[1]
 
 
 def newest(conn: Connection) -> int:

@@ -34,6 +34,8 @@ KINDS: dict[str, Callable[[], str]] = {
     "mark": lambda: _("pins, tags, notes"),
     "property": lambda: _("properties set"),
     "removed": lambda: _("deleted devices"),
+    "server": lambda: _("the server itself"),
+    "test": lambda: _("tests of who is told"),
     "retention": lambda: _("what was pruned"),
 }
 """Kinds of events that this server writes, as people read them."""

@@ -21,6 +21,7 @@ from homie_ota.store.tables.images import firmware, ota_request, ota_token
 from homie_ota.store.tables.knocks import knock
 from homie_ota.store.tables.lists import saved_filter
 from homie_ota.store.tables.people import account, audit, audit_head, session, token
+from homie_ota.store.tables.recipients import recipient
 from homie_ota.store.tables.removed import removed
 from homie_ota.store.tables.rollouts import membership, rollout, wave
 from homie_ota.store.tables.updates import deployment, event, lease, quarantine, target, transcript
@@ -45,6 +46,7 @@ __all__ = [
     "presence",
     "quarantine",
     "reading",
+    "recipient",
     "removed",
     "rollout",
     "saved_filter",

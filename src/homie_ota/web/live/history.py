@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
@@ -24,8 +23,6 @@ from homie_ota.web.shell import Shell, shell_of
 
 LOOK = 2.0
 """Seconds until the log is looked at although nobody on this bus spoke: other processes write it, too."""
-SETTLED = 5.0
-"""Seconds after which a number that is missing will not come any more: no transaction takes that long."""
 
 
 class Asked(NamedTuple):
@@ -99,14 +96,13 @@ class Reading:
 
     def __init__(self, shell: Shell, wanted: tail.Wanted, at: int) -> None:
         self._shell, self._wanted, self.reached = shell, wanted, at
-        self._seen: deque[tuple[float, int]] = deque()
-        self._settled = self._newest = 0
+        self._settling = tail.Settling()
         self._lived_at = time.monotonic()
 
     @property
     def has_settled(self) -> bool:
         """Whether all that was there at the last look has been told."""
-        return self.reached >= self._newest
+        return self.reached >= self._settling.newest
 
     async def all_by_now(self) -> AsyncIterator[dict[str, Any]]:
         """The events behind the last that was told, as they are told, up to the end of the log."""
@@ -125,19 +121,10 @@ class Reading:
 
     def step(self, conn: Connection, now: float) -> tuple[list[dict[str, Any]], bool]:
         """Some of them, and whether there are more already; `now` is monotonic."""
-        self._newest = tail.newest(conn)
-        self._settle(now, is_alone=conn.dialect.name == "sqlite")
-        found = tail.part(conn, self._wanted, after=self.reached, settled=self._settled)
+        self._settling.look(conn, now)
+        found = tail.part(conn, self._wanted, after=self.reached, settled=self._settling.upto)
         self.reached = found.reached
         return [telling.as_json(row) for row in telling.complete(conn, found.rows)], found.is_full
-
-    def _settle(self, now: float, *, is_alone: bool) -> None:
-        if is_alone:
-            self._settled = self._newest
-            return
-        self._seen.append((now, self._newest))
-        while self._seen and now - self._seen[0][0] >= SETTLED:
-            self._settled = self._seen.popleft()[1]
 
 
 async def _notices(

@@ -1,0 +1,174 @@
+"""Brings the events of the log to one recipient, in their order, each at least once.
+
+Rule: it knows nothing of what a message is; how far it came is in rows, so that it goes on there after a restart. What
+it was told is written soon after, not before: a message may come twice, and none is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+from homie_ota.announce import patience
+from homie_ota.announce.around import Around
+from homie_ota.store import recipients, tail, telling, troubles
+from homie_ota.store.database import Connection
+from homie_ota.store.recipients import Recipient
+
+log = logging.getLogger(__name__)
+
+LOOK = 2.0
+"""Seconds between two looks at the log."""
+SAVE = 1.0
+"""Seconds after which what was told is written down while there is more to tell."""
+IDLE = 300.0
+"""Seconds after which it is written down how far an idle recipient came."""
+A_PART = 100
+"""Events read at a time."""
+TEST = "test"
+"""The kind of an event that a person makes to see whether it arrives; it is for everybody."""
+
+Row = dict[str, Any]
+
+
+class Letter(NamedTuple):
+    """What to send next: whatever the recipient's `send` takes, and up to which event it tells."""
+
+    content: Any
+    upto: int
+
+
+class Addressee(Protocol):
+    """One recipient: which events are for it, what of them is told in one message, and how that gets there."""
+
+    name: str
+    label: str
+    kinds: frozenset[str]
+
+    def letter(self, rows: Sequence[Row], now: float) -> Letter | None:
+        """The next message, of events that are for it; None: not now."""
+
+    def loss(self, known: Recipient, now: float) -> Letter:
+        """The message that says that some events were lost."""
+
+    async def send(self, content: Any) -> str:
+        """Send it; empty when it arrived, else a sentence without secrets."""
+
+
+class Courier:
+    """`run` brings everything to one recipient until it is cancelled."""
+
+    def __init__(self, around: Around, to: Addressee) -> None:
+        self._around, self._to = around, to
+        self._settling = tail.Settling()
+        self._wanted = tail.Wanted(kinds=to.kinds | {TEST} if to.kinds else frozenset())
+        self._known = self._saved = Recipient(to.name, 0)
+        self._saved_at = 0.0
+
+    async def run(self) -> None:
+        """Tell it what happens."""
+        database = self._around.database
+        self._known = self._saved = await database.write(lambda conn: recipients.begin(conn, self._to.name))
+        try:
+            while True:
+                if not await self.look():
+                    await asyncio.sleep(LOOK)
+        finally:
+            # The loop may be ending: what is not written is told once more, which is what was promised.
+            await asyncio.shield(self._save())
+
+    async def look(self) -> bool:
+        """Tell what there is now; whether there is more at once."""
+        if not patience.may_try(self._known, self._around.clock()):
+            return False
+        part = await self._around.database.read(self._read)
+        rows = list(part.rows)
+        while rows or self._known.lost:
+            letter = self._letter(rows)
+            if letter is None:
+                break
+            if not await self._send(letter):
+                return False
+            rows = [row for row in rows if row["seq"] > letter.upto]
+            await self._save(SAVE)
+        if not rows:
+            self._known = patience.passed(self._known, part.reached)
+        await self._keep(len(rows))
+        return part.is_full and not rows
+
+    def _read(self, conn: Connection) -> tail.Part:
+        self._settling.look(conn, time.monotonic())
+        settled, after = self._settling.upto, self._known.reached
+        part = tail.part(conn, self._wanted, after=after, settled=settled, limit=A_PART)
+        return part._replace(rows=telling.complete(conn, part.rows))
+
+    def _letter(self, rows: Sequence[Row]) -> Letter | None:
+        now = self._around.clock()
+        return self._to.loss(self._known, now) if self._known.lost else self._to.letter(rows, now)
+
+    async def _send(self, letter: Letter) -> bool:
+        try:
+            why = await self._to.send(letter.content)
+        except Exception:
+            log.exception("A message to %s could not be made.", self._to.label)
+            why = "The message could not be made; the log says why."
+        now, before = self._around.clock(), self._known
+        if not why:
+            self._known = patience.told(before, max(letter.upto, before.reached), now)
+            if before.is_dead:
+                await self._revived(before, now)
+            return True
+        self._known = patience.refused(before, why, now, self._around.settings.announce.give_up_after)
+        log.warning("%s was not told (try %d): %s", self._to.label, self._known.tries, why)
+        await self._failed(before, now)
+        return False
+
+    async def _failed(self, before: Recipient, now: float) -> None:
+        """Drop what is too old, once it is given up, and write down how it stands."""
+        oldest = now - self._around.settings.announce.give_up_after
+
+        def write(conn: Connection) -> Recipient:
+            known = self._known
+            if known.is_dead:
+                upto = self._settling.upto
+                gone = recipients.overdue(conn, self._wanted, after=known.reached, upto=upto, before=oldest)
+                known = patience.dropped(known, gone.many, gone.upto) if gone.many else known
+            if known.is_dead and not before.is_dead:
+                troubles.began(conn, self._key, self._text(known), now)
+            known = known._replace(waiting=recipients.waiting(conn, self._wanted, known.reached))
+            recipients.save(conn, known)
+            return known
+
+        self._known = self._saved = await self._around.database.write(write)
+
+    @property
+    def _key(self) -> troubles.Key:
+        return troubles.Key("recipient-dead", self._to.name)
+
+    def _text(self, known: Recipient) -> str:
+        return (
+            f"{self._to.label} could not be told anything for so long that it is given up: {known.last_error} It is "
+            "tried once an hour; what gets too old is dropped. See [announce] in the settings."
+        )
+
+    async def _revived(self, before: Recipient, now: float) -> None:
+        text = f"{self._to.label} takes messages again; {before.lost} events were not told."
+        await self._around.database.write(partial(troubles.ended, key=self._key, text=text, now=now))
+
+    async def _keep(self, waiting: int) -> None:
+        """Write it down where somebody wants to know, or after a while."""
+        self._known = self._known._replace(waiting=waiting)
+        saved = self._saved
+        is_news = (self._known.last_ok, waiting) != (saved.last_ok, saved.waiting)
+        await self._save(0.0 if is_news else IDLE)
+
+    async def _save(self, after: float = 0.0) -> None:
+        known, now = self._known, time.monotonic()
+        if known == self._saved or now - self._saved_at < after:
+            return
+        await self._around.database.write(partial(recipients.save, known=known))
+        self._saved, self._saved_at = known, now
