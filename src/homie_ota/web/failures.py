@@ -35,6 +35,12 @@ _TITLES = {
     507: "The disk is full",
 }
 _CODES = {404: "not-found", 405: "wrong-method", 422: "wrong-use"}
+WITHOUT_CLASS = {
+    "cut-off": (400, "The upload was cut off half-way; nothing was kept."),
+    "wrong-method": (405, "This address does not take that method; `Allow` names those that it takes."),
+    "failed": (500, "Something went wrong that should not; the log of the server has the details."),
+}
+"""Codes that no error of ours has: their status, and what they mean."""
 UNFORESEEN = "Something went wrong that should not. The log of the server has the details."
 
 

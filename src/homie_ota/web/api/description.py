@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from homie_ota.web.api.examples import OBJECTS
+from homie_ota.web.people import needed
 
 Json = dict[str, Any]
 
@@ -45,6 +46,7 @@ LOCATED = {"upload_firmware": "201", "order": "202", "create": "201"}
 TAGS = {
     "devices": ("devices", "What is known of each device, what is put on it, and what may be sent to it."),
     "removed": ("devices", ""),
+    "knocks": ("devices", ""),
     "deployments": ("deployments", "One attempt to bring one device to one firmware."),
     "firmware": ("firmware", "The stored images."),
     "rollouts": ("rollouts", "One firmware for many devices, in waves."),
@@ -75,6 +77,7 @@ PARAMETERS: dict[tuple[str, str], tuple[str, Any]] = {
     ("/devices", "metric"): ("signal, heap, uptime, or a property as node/property.", "signal"),
     ("/devices", "span"): ("How far back.", "day"),
     ("/removed", "number"): ("The number of the copy, as the list of them tells it.", 7),
+    ("/knocks", "mac"): ("The MAC, as the list of them tells it.", "A0:20:A6:14:85:06"),
     ("/deployments", "id"): ("The number of the deployment.", "17"),
     ("/deployments", "device"): ("Only deployments of this device.", "homie~hall-lamp"),
     ("/deployments", "state"): ("Only deployments in this state, such as queued or failed.", "queued"),
@@ -153,7 +156,9 @@ def complete(told: Json) -> Json:
     parts = told.setdefault("components", {})
     parts["securitySchemes"], parts["responses"] = _LOGINS, {}
     told["security"] = [{name: []} for name in _LOGINS]
-    for path, _method, operation in operations(told):
+    for path, method, operation in operations(told):
+        if right := needed(method.upper(), f"/api/v1{path}"):
+            operation["x-right"] = right.value
         operation["tags"] = [TAGS.get(path.split("/")[1], ("other", ""))[0]]
         for parameter in operation.get("parameters", ()):
             _explain(path, parameter)
