@@ -2,7 +2,7 @@
 # make serve   the server for real devices (ARGS="--port 9090" and the like go to `homie-ota serve`)
 # make test    every check: format, lint, types, room contracts, tests (TESTS="tests/test_x.py -k word" for a part)
 # make bench   the benchmarks, each beside its reference (ARGS chooses some)
-# make inspection  docs/inspection.md anew: every file the inspection was tried with, and every miss
+# make inspection  docs/reference/inspection.md anew: every file the inspection was tried with, and every miss
 # make screenshots  docs/screenshots/ anew: a picture of every page
 # make strings  src/homie_ota/web/locale/homie-ota.pot anew: every text of the pages, for translators
 # make docs    the documents as pages, in build/docs (and what in docs/ is made from the code, anew)
@@ -72,7 +72,7 @@ contracts:
 tests:
 	$(BIN)/pytest $(if $(TESTS),$(TESTS),-n $(shell expr $$(nproc) + 1) --dist worksteal)
 
-# docs/architecture.md: the table of modules, from their docstrings; docs/lifecycle.md: the life of a deployment;
+# docs/explanation/architecture.md: the table of modules, from their docstrings; docs/reference/lifecycle.md: the life of a deployment;
 # docs/reference/api.md: the routes and errors of the API;
 # then all of docs/ as pages in build/docs, where a link that leads nowhere is an error
 docs: setup-dev

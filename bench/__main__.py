@@ -63,7 +63,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, help="what each median is made of (5)")
     parser.add_argument("--tiny", action="store_true", help="so little that it takes seconds; proves nothing")
     parser.add_argument("--json", action="store_true", help="one JSON object for each figure")
-    parser.add_argument("--write", type=Path, help="the page to write; docs/benchmarks.md after a full run")
+    parser.add_argument(
+        "--write", type=Path, help="the page to write; docs/reference/benchmarks.md after a full run"
+    )
     found = parser.parse_args()
     if unknown := set(found.parts) - set(PARTS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
@@ -111,7 +113,9 @@ def main() -> int:
     if not asked.json:
         print(f"load of this machine in the last minute: {before}\n\n{report.HEAD}")
     figures, failed = _measure(parts, scale, asked.json)
-    page = asked.write or (ROOT / "docs" / "benchmarks.md" if _is_whole(parts, asked, failed) else None)
+    page = asked.write or (
+        ROOT / "docs" / "reference" / "benchmarks.md" if _is_whole(parts, asked, failed) else None
+    )
     if page is not None:
         page.write_text(report.page(figures, scale.repetitions, before), "utf-8")
     for word in [f"not met: {each}" for each in report.missed(figures)] + failed:

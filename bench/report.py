@@ -1,4 +1,4 @@
-"""The table: on the screen as it grows, and in docs/benchmarks.md with the machine it was taken on."""
+"""The table: on the screen as it grows, and in docs/reference/benchmarks.md with the machine it was taken on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def load() -> str:
 
 
 def page(figures: Sequence[Figure], repetitions: int, before: str) -> str:
-    """docs/benchmarks.md."""
+    """docs/reference/benchmarks.md."""
     counted = [figure.met for figure in figures if figure.met is not None]
     rows = "\n".join(map(line, figures))
     where = "\n".join(f"- {name}: {text}" for name, text in machine().items())

@@ -1,4 +1,4 @@
-"""Write the tables of docs/architecture.md from the code: rooms from module docstrings, errors from errors.py.
+"""Write the tables of docs/explanation/architecture.md from the code: rooms from docstrings, errors from errors.py.
 
 `python scripts/architecture.py` rewrites the page; tests/test_architecture.py fails when that was forgotten.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "src" / "homie_ota"
-PAGE = PROJECT / "docs" / "architecture.md"
+PAGE = PROJECT / "docs" / "explanation" / "architecture.md"
 
 
 def layers(project: Path = PROJECT) -> list[list[str]]:

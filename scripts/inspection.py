@@ -1,4 +1,4 @@
-"""Write docs/inspection.md: every file the inspection was tried with, what it said, and every miss.
+"""Write docs/reference/inspection.md: every file the inspection was tried with, what it said, and every miss.
 
 `make inspection` rewrites the page. The part about real files needs ../shared/firmware; without it that part stays as
 it was. tests/esp/test_inspection_page.py fails when the page is not what the code says today.
@@ -18,7 +18,7 @@ from esp.survey import Tried, is_right, seen, tried, verdict
 from homie_ota.esp.image import CheckResult, Inspection, inspect, refusal
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGE = PROJECT / "docs" / "inspection.md"
+PAGE = PROJECT / "docs" / "reference" / "inspection.md"
 SHARED = Path(os.environ.get("HOMIE_OTA_SHARED", PROJECT.parent / "shared")) / "firmware"
 BEGIN, END = "<!-- real files: made by `make inspection` -->", "<!-- real files: end -->"
 WAYS = (

@@ -1,4 +1,4 @@
-"""Draws docs/lifecycle.md from the code: the table of the life of a deployment, and the words with which one ends.
+"""Draws docs/reference/lifecycle.md from the code: the life of a deployment, and the words with which one ends.
 
 `python scripts/lifecycle.py` rewrites the page; tests/rollout/test_lifecycle_page.py fails when that was forgotten.
 """
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGE = PROJECT / "docs" / "lifecycle.md"
+PAGE = PROJECT / "docs" / "reference" / "lifecycle.md"
 sys.path.insert(0, str(PROJECT / "src"))
 
 from homie_ota.model import DeploymentState, Way  # noqa: E402 - the package may not be installed

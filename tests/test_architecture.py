@@ -1,4 +1,4 @@
-"""The shape of the code: rooms, arrows and sizes are as docs/architecture.md and .importlinter say."""
+"""The shape of the code: rooms, arrows and sizes are as docs/explanation/architecture.md and .importlinter say."""
 
 import ast
 import configparser

@@ -42,7 +42,7 @@ def test_what_the_package_asks_for_is_what_is_locked() -> None:
 
 
 def test_the_page_about_dependencies_names_each_with_its_locked_version() -> None:
-    page = (PROJECT / "docs" / "dependencies.md").read_text("utf-8")
+    page = (PROJECT / "docs" / "reference" / "dependencies.md").read_text("utf-8")
     told = dict(re.findall(r"^\| ([\w-]+)(?:\\\[\w+\\\])? \| ([\d.]+) \|", page, re.MULTILINE))
     locked = dict(line.split()[0].split("==", 1) for line in _lines("requirements.txt"))
     asked = {_name(text) for text in PYPROJECT["project"]["dependencies"]}

@@ -284,7 +284,7 @@ _WRITERS: dict[type, Any] = {
 
 
 def test_the_documents_tell_every_field_with_its_meaning() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "query.md").read_text("utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "query.md").read_text("utf-8")
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
     told = {cells[0].strip("`"): cells[2] for cells in rows if len(cells) == 3}
     assert told == {name: field.meaning for name, field in FIELDS.items()}

@@ -1,4 +1,4 @@
-"""docs/settings.md: every key there is, with the default that it has."""
+"""docs/reference/settings.md: every key there is, with the default that it has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from homie_ota.config import KNOWN, Settings
 
-PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 
 
 def test_the_page_of_the_settings_has_every_key_with_its_default() -> None:

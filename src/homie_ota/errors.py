@@ -2,7 +2,7 @@
 
 Rule: a message says what is wrong, what was expected, what was got, and what to do now. `code` is the stable word of
 the API (`application/problem+json`), `status` its HTTP status, `exit_status` that of the command line
-(shared table in `docs/architecture.md`).
+(shared table in `docs/explanation/architecture.md`).
 """
 
 from __future__ import annotations

@@ -733,7 +733,7 @@ def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documents_tell_every_option(run: Run, command: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text("utf-8")
     words = [[command], *([command, action] for action in BELOW.get(command, ()))]
     help_ = "".join(run(*each, "--help")[1] for each in words)
     options = set(re.findall(r"--[a-z][a-z-]+", help_)) - {"--help"}

@@ -1,6 +1,6 @@
 """Every file that the inspection is tried with, what it truly is, and what should be said about it.
 
-Rule: the truth stands here, written by hand from the documents. Tests, docs/inspection.md and the fuzzer's corpus all
+Rule: the truth stands here, written by hand from the documents. Tests, the page of inspections and the fuzzer's corpus all
 read this one table.
 """
 

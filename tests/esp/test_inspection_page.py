@@ -1,4 +1,4 @@
-"""docs/inspection.md says what the code does today, and no miss stays without a word."""
+"""docs/reference/inspection.md says what the code does today, and no miss stays without a word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/lifecycle.md is drawn from the code."""
+"""docs/reference/lifecycle.md is drawn from the code."""
 
 from __future__ import annotations
 

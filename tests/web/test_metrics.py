@@ -22,7 +22,7 @@ from homie_ota.store.tables import deployment, rollout
 from homie_ota.web import metrics
 from web.world import Server, World
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 plain: Callable[[str], Iterable[Any]] = parser.text_string_to_metric_families
 open_metrics: Callable[[str], Iterable[Any]] = open_parser.text_string_to_metric_families
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -1,7 +1,7 @@
 """The nouns of homie-ota: addresses, observations, firmware, deployments; frozen values without behaviour.
 
 Rule: everything here is a value that any room may hold; nothing here reads, writes, waits or knows the time. The words
-are those of `docs/glossary.md`. Times are Unix seconds (float, UTC), durations seconds.
+are those of `docs/reference/glossary.md`. Times are Unix seconds (float, UTC), durations seconds.
 """
 
 from __future__ import annotations

@@ -64,7 +64,10 @@ PARAMETERS: dict[tuple[str, str], tuple[str, Any]] = {
     ("", "limit"): ("How many items on a page.", 100),
     ("", "cursor"): ("`next` of the page before; without it the list begins.", None),
     ("/devices", "id"): _DEVICE,
-    ("/devices", "q"): ("A query of `docs/query.md`; empty: all.", "fw:lamp version:<2.0 -tag:attic"),
+    ("/devices", "q"): (
+        "A query of `docs/reference/query.md`; empty: all.",
+        "fw:lamp version:<2.0 -tag:attic",
+    ),
     ("/devices", "state"): ("Only devices in this state, such as ready, sleeping or lost.", "ready"),
     ("/devices", "sort"): (
         "id, name, state, fw, version, signal, uptime, heap or seen, with `-` in front downwards; or needs.",
