@@ -8,7 +8,8 @@ import pytest
 
 from doctor.conftest import Installation, look, only
 from homie_ota.doctor import machine
-from homie_ota.web.health_lines import VERSION_DAY, Disk
+from homie_ota.store.disks import Disk
+from homie_ota.store.vitals import VERSION_DAY
 
 NOW = VERSION_DAY + 10_000_000
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from homie_ota import __version__
 from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient, Verdict
+from homie_ota.store.disks import Disk, existing
+from homie_ota.store.vitals import AHEAD, VERSION_DAY
 from homie_ota.web import health_lines, words
-from homie_ota.web.health_lines import AHEAD, VERSION_DAY, Disk
-from homie_ota.web.health_page import existing
 
 FILES, FEW_FILES = 1024, 256
 """Open files that a server may need: every page that is open and every transfer is one."""

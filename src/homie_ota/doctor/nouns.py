@@ -42,7 +42,8 @@ class Known:
     """What one check learned that another one needs, filled in the order of the checks; times are Unix seconds.
 
     `devices` are base topic and id of those in the database, `largest` the bytes of the largest stored image, `newest`
-    the time of the newest event; `http_ahead` is how far the clock at the other end of HTTP is ahead of ours.
+    the time of the newest event; `http_ahead` is how far the clock at the other end of HTTP is ahead of ours, `running`
+    whether the server runs here, `is_mosquitto` whether the broker says that it is one.
     """
 
     clock: Callable[[], float] = time.time
@@ -52,6 +53,8 @@ class Known:
     largest: int = 0
     newest: float = 0.0
     http_ahead: float | None = None
+    running: bool = False
+    is_mosquitto: bool = False
 
 
 @dataclass(frozen=True, slots=True)

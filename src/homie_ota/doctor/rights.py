@@ -15,7 +15,7 @@ from pathlib import Path
 
 from homie_ota.config import Settings
 from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient, Verdict
-from homie_ota.web.health_page import existing
+from homie_ota.store.disks import existing
 
 _SECRET = re.compile(
     r"^\s*(?![#;\s])(.*(password|secrets?)\b.*[=:]\s*\S|.*://[^\s/]*@)", re.IGNORECASE | re.MULTILINE
