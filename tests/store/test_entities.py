@@ -38,7 +38,10 @@ def conn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]
 def test_only_what_can_be_updated_is_told(conn: Connection, row: dict[str, Any], expected: bool) -> None:
     add_device(conn, 3, **row)
     assert (3 in entities.load(conn, [3, 4], now=NOW)) is expected
-    assert entities.addresses(conn) == ({3: Address("homie/", "lamp-3")} if expected else {})
+    found = entities.everyone(conn, now=NOW)
+    assert [(pk, each.address) for pk, each in found.items()] == (
+        [(3, Address("homie/", "lamp-3"))] if expected else []
+    )
 
 
 def test_a_deployment_is_told_until_it_ends(conn: Connection) -> None:
@@ -57,7 +60,9 @@ def test_what_decides_about_images_is_seen_to_change_and_what_does_not_is_not(co
 
     def judged_by(**values: Any) -> object:
         conn.execute(device.update().values(fw_name="lamp", **values))
-        return entities.load(conn, [1], now=NOW)[1].judged_by
+        found = entities.load(conn, [1], now=NOW)[1].judged_by
+        assert entities.everyone(conn, now=NOW)[1].judged_by == found
+        return found
 
     before = judged_by()
     assert judged_by(signal=3.0, uptime=9.0, name="New name", last_seen=77.0) == before

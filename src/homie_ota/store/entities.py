@@ -45,7 +45,7 @@ class Entity(NamedTuple):
     fw_version: str = ""
     signal: float | None = None
     uptime: float | None = None
-    judged_by: tuple[object, ...] = ()
+    judged_by: int = 0
     moving: Moving | None = None
 
 
@@ -79,10 +79,17 @@ _MOVING = sa.select(
 )
 
 
-def addresses(conn: Connection) -> dict[int, Address]:
+class Standing(NamedTuple):
+    """Where a device that can be updated lives, and what it is judged by (`Entity.judged_by`)."""
+
+    address: Address
+    judged_by: int
+
+
+def everyone(conn: Connection, *, now: float) -> dict[int, Standing]:
     """Every device that can be updated, by `pk`."""
-    rows = conn.execute(sa.select(device.c.pk, device.c.base, device.c.device_id).where(_UPDATABLE))
-    return {pk: Address(base, device_id) for pk, base, device_id in rows}
+    rows = conn.execute(sa.select(*_COLUMNS).where(_UPDATABLE).order_by(device.c.pk))
+    return {row.pk: Standing(Address(row.base, row.device_id), _judged_by(row, now)) for row in rows}
 
 
 def load(conn: Connection, pks: Iterable[int], *, now: float) -> dict[int, Entity]:
@@ -98,7 +105,6 @@ def load(conn: Connection, pks: Iterable[int], *, now: float) -> dict[int, Entit
 
 
 def _entity(row: Any, moving: Moving | None, now: float) -> Entity:
-    pinned = row.pinned_until is not None and row.pinned_until > now
     return Entity(
         row.pk,
         Address(row.base, row.device_id),
@@ -109,9 +115,14 @@ def _entity(row: Any, moving: Moving | None, now: float) -> Entity:
         row.fw_version,
         row.signal,
         row.uptime,
-        (row.way, row.fw_name, row.fw_version, row.md5, row.mac, row.implementation, pinned),
+        _judged_by(row, now),
         moving,
     )
+
+
+def _judged_by(row: Any, now: float) -> int:
+    pinned = row.pinned_until is not None and row.pinned_until > now
+    return hash((row.way, row.fw_name, row.fw_version, row.md5, row.mac, row.implementation, pinned))
 
 
 def images(conn: Connection, hashes: Sequence[str]) -> dict[str, Image]:

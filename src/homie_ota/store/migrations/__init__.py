@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from homie_ota.errors import Conflict, HomieOtaError
 from homie_ota.store.tables import metadata
 
-HEAD = "0015"
+HEAD = "0016"
 _VERSIONS = Path(__file__).parent / "versions"
 
 

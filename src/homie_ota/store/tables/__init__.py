@@ -5,6 +5,7 @@ Rule: times are Unix seconds (float, UTC); a device is a row of its own, and its
 
 from __future__ import annotations
 
+from homie_ota.store.tables.announced import announced
 from homie_ota.store.tables.base import metadata
 from homie_ota.store.tables.fleet import (
     device,
@@ -28,6 +29,7 @@ from homie_ota.store.tables.updates import deployment, event, lease, quarantine,
 
 __all__ = [
     "account",
+    "announced",
     "audit",
     "audit_head",
     "deployment",
