@@ -115,7 +115,7 @@ _PROBLEM = {
         "title": {"type": "string", "description": "the sort of error, for people"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "what is wrong, what was expected, what to do now"},
-        "code": {"type": "string", "description": "a stable word for programs, see docs/api.md"},
+        "code": {"type": "string", "description": "a stable word for programs, see docs/reference/api.md"},
     },
     "examples": [
         {
@@ -131,7 +131,7 @@ _LOGINS = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API token, made on the account page or by `homie-ota token add`.",
+        "description": "An API token, made on the account page or by `homie-ota token make`.",
     },
     "password": {"type": "http", "scheme": "basic", "description": "Name and password, for old scripts."},
     "session": {
