@@ -32,6 +32,7 @@ from homie_ota.store.cards import Line
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import deployment, device
+from homie_ota.store.tables import firmware as firmware_table
 from store.lamps import BEFORE, WANTED, add_device, add_image, opened
 
 D, M = DeploymentState, MemberState
@@ -183,7 +184,8 @@ def test_an_image_that_is_not_stored_is_named_as_the_device_named_it(conn: Conne
 def test_two_builds_of_one_version_are_told_apart_by_their_hash(conn: Connection) -> None:
     of = various(conn)
     other = "0123456789abcdef" * 4
-    add_image(conn, other, "9" * 32, "1.0.0")
+    add_image(conn, other, "9" * 32, "1.0.0-again")
+    conn.execute(firmware_table.update().where(firmware_table.c.sha256 == other).values(version="1.0.0"))
     conn.execute(deployment.update().where(deployment.c.device_pk == 2).values(previous_sha256=other))
     assert [each.before for each in stories.chapters(conn, of)[:2]] == [
         [(f"lamp 1.0.0 ({BEFORE[:8]})", 1)],
