@@ -22,6 +22,7 @@ DOCS = PROJECT / "docs"
 BUILD = PROJECT / "build"
 KINDS = {"tutorial": "Tutorial", "how-to": "How to", "reference": "Reference", "explanation": "Explanation"}
 HELP = "<!-- help: every command -->"
+_NO_COMMANDS = ("Options", "Arguments", "usage")
 LINK = re.compile(r"(!?\[[^\]]*\])\(([^)#:]+)(#[^)]*)?\)")
 
 
@@ -77,12 +78,10 @@ def _commands(above: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def commands_in(text: str) -> list[str]:
-    """The commands that a help text lists."""
-    _, _, rest = text.partition("\nCommands:\n")
-    if rest:
-        return re.findall(r"^  ([a-z][a-z-]*)(?:  |$)", rest, re.MULTILINE)
-    listed = re.split(r"\n  [A-Z]+\n", text, maxsplit=1)[-1].partition("\n\n")[0]
-    return re.findall(r"^    ([a-z][a-z-]*)(?: |$)", listed, re.MULTILINE)
+    """The commands that a help text lists, below any heading but those of options and arguments."""
+    parts = re.split(r"^(\S[^\n]*):\n", text, flags=re.MULTILINE)
+    listed = [part for head, part in zip(parts[1::2], parts[2::2], strict=True) if head not in _NO_COMMANDS]
+    return [name for part in listed for name in re.findall(r"^  ([a-z][a-z-]*)  +\S", part, re.MULTILINE)]
 
 
 def help_of(command: Sequence[str]) -> str:
@@ -162,7 +161,7 @@ def build(folder: Path = BUILD, docs: Path = DOCS) -> int:
     stage(folder / "docs-source", docs)
     (folder / "site.toml").write_text(configuration("docs-source", "docs", docs), "utf-8")
     program = Path(sys.executable).with_name("zensical")
-    command = [program, "build", "--clean", "--strict", "--config-file", folder / "site.toml"]
+    command = (program, "build", "--clean", "--strict", "--config-file", folder / "site.toml")
     return subprocess.run(command, cwd=folder, check=False).returncode
 
 
