@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from homie_ota.store import (
 )
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
+from homie_ota.store.tables import device
 from homie_ota.web.inventory import PAGE, columns
 from homie_ota.web.live import Asked
 from homie_ota.web.people import ANYONE
@@ -384,3 +386,30 @@ def test_a_quarantine_needs_a_person_while_the_image_is_wanted(world: World) -> 
     assert needs(world, pk) is Need.QUARANTINED
     world.write(lambda conn: target_rows.put(conn, [pk], newer.sha256, source="rollout 2"))
     assert needs(world, pk) is None
+
+
+def test_a_row_tells_its_way_back_and_its_signal(world: World, images: tuple[Firmware, Firmware]) -> None:
+    old, _ = images
+    for name, values in (
+        ("hall-lamp", {"md5": old.md5, "signal": 71.6}),
+        ("hall-plug", {"md5": "7" * 32, "signal": None}),
+    ):
+        pk = world.read(lambda conn, name=name: devices.resolve(conn, name))  # type: ignore[misc]
+        world.write(
+            lambda conn, pk=pk, values=values: conn.execute(
+                device.update().where(device.c.pk == pk).values(**values)
+            )
+        )  # type: ignore[misc]
+    page = world.client(headers=BROWSER).get("/", params={"q": "id:hall-*"}).text
+    cells = {
+        name: [
+            re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>.*?</td>", row, re.DOTALL)
+        ]
+        for row in re.findall(r"<tr[^>]*>.*?</tr>", page, re.DOTALL)
+        for name in ("hall-lamp", "hall-plug")
+        if f'value="homie~{name}"' in row
+    }
+    assert "way back held" in cells["hall-lamp"]
+    assert "72 %" in cells["hall-lamp"]
+    assert "way back missing" in cells["hall-plug"]
+    assert not any(cell.endswith("%") for cell in cells["hall-plug"])
