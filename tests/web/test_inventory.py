@@ -388,28 +388,23 @@ def test_a_quarantine_needs_a_person_while_the_image_is_wanted(world: World) -> 
     assert needs(world, pk) is None
 
 
-def test_a_row_tells_its_way_back_and_its_signal(world: World, images: tuple[Firmware, Firmware]) -> None:
-    old, _ = images
-    for name, values in (
-        ("hall-lamp", {"md5": old.md5, "signal": 71.6}),
-        ("hall-plug", {"md5": "7" * 32, "signal": None}),
-    ):
-        pk = world.read(lambda conn, name=name: devices.resolve(conn, name))  # type: ignore[misc]
-        world.write(
-            lambda conn, pk=pk, values=values: conn.execute(
-                device.update().where(device.c.pk == pk).values(**values)
-            )
-        )  # type: ignore[misc]
-    page = world.client(headers=BROWSER).get("/", params={"q": "id:hall-*"}).text
-    cells = {
-        name: [
-            re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>.*?</td>", row, re.DOTALL)
-        ]
-        for row in re.findall(r"<tr[^>]*>.*?</tr>", page, re.DOTALL)
-        for name in ("hall-lamp", "hall-plug")
-        if f'value="homie~{name}"' in row
-    }
-    assert "way back held" in cells["hall-lamp"]
-    assert "72 %" in cells["hall-lamp"]
-    assert "way back missing" in cells["hall-plug"]
-    assert not any(cell.endswith("%") for cell in cells["hall-plug"])
+def cells(world: World, name: str) -> list[str]:
+    page = world.client(headers=BROWSER).get("/", params={"q": f"id:{name}"}).text
+    (row,) = [
+        each for each in re.findall(r"<tr[^>]*>.*?</tr>", page, re.DOTALL) if f'value="homie~{name}"' in each
+    ]
+    return [re.sub(r"<[^>]+>", "", each).strip() for each in re.findall(r"<td[^>]*>.*?</td>", row, re.DOTALL)]
+
+
+@pytest.mark.parametrize(("is_stored", "back", "signal"), [(True, "held", 71.6), (False, "missing", None)])
+def test_a_row_tells_its_way_back_and_its_signal(
+    world: World, images: tuple[Firmware, Firmware], is_stored: bool, back: str, signal: float | None
+) -> None:
+    values = {"md5": images[0].md5 if is_stored else "7" * 32, "signal": signal}
+    world.write(
+        lambda conn: conn.execute(device.update().where(device.c.device_id == "hall-lamp").values(values))
+    )
+    told = cells(world, "hall-lamp")
+    assert f"way back {back}" in told
+    assert any(each.startswith("72 %") for each in told) is (signal is not None)
+    assert any("%" in each for each in told) is (signal is not None)
