@@ -16,7 +16,7 @@ import pytest
 
 from announce.receiver import OK, SILENCE, Receiver, Request, receiving, until
 from homie_ota.announce import courier, patience, posting, signing, webhooks
-from homie_ota.announce.around import Around
+from homie_ota.announce.around import Around, Link
 from homie_ota.announce.courier import Courier
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
@@ -44,7 +44,9 @@ class House:
     def hook(self, url: str, **more: Any) -> Courier:
         keys = {"webhooks": [{"url": url, "secret": SECRET, **more}], "give_up_after": "1h"}
         settings = Settings(announce=keys)  # type: ignore[arg-type]
-        around = Around(settings, self.database, Bus(), lambda: time.time() + self.skew, str)
+        around = Around(
+            settings, self.database, Bus(), lambda: time.time() + self.skew, str, lambda: Link(True, 0.0)
+        )
         return Courier(around, webhooks.Hook(settings.announce.webhooks[0]))
 
     def happens(self, *tags: str, kind: str = "mark", ago: float = 0.0) -> None:

@@ -81,6 +81,9 @@ def test_a_container_is_known_by_what_its_maker_leaves(
     (tmp_path / mark).parent.mkdir(exist_ok=True)
     (tmp_path / mark).touch()
     assert machine.in_container(tmp_path)
+    # In the host's network its address is one that devices reach.
+    (tmp_path / "sys/class/net/eth0/device").mkdir(parents=True)
+    assert not machine.in_container(tmp_path)
 
 
 def test_all_that_a_well_machine_has_is_well(here: Installation) -> None:

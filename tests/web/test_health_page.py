@@ -16,10 +16,11 @@ from homie_ota.homie.leftovers import Kind, Leftover
 from homie_ota.model import Address
 from homie_ota.store import events, lease, leftovers, quarantine, vitals
 from homie_ota.store.database import Database, Writing
+from homie_ota.store.disks import Disk
 from homie_ota.store.quarantine import Held
 from homie_ota.store.vitals import Vitals
 from homie_ota.web import health_lines, health_page
-from homie_ota.web.health_lines import LINES, Disk, Known, Verdict
+from homie_ota.web.health_lines import LINES, Known, Verdict
 from homie_ota.web.shell import BrokerStatus, Door
 from web.world import BROWSER, World
 

@@ -127,7 +127,13 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def in_container(root: Path = Path("/")) -> bool:
-    """Whether this runs in a container, as the files say that Docker, Podman and Kubernetes leave there."""
-    if any((root / each).exists() for each in (".dockerenv", "run/.containerenv")):
-        return True
-    return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    """Whether this runs in a container with a network of its own.
+
+    Docker and Podman leave a file; in the host's network there is an interface that is a device.
+    """
+    marked = any((root / each).exists() for each in (".dockerenv", "run/.containerenv"))
+    return (marked or bool(os.environ.get("KUBERNETES_SERVICE_HOST"))) and not _has_hardware(root)
+
+
+def _has_hardware(root: Path) -> bool:
+    return any((root / "sys/class/net").glob("*/device"))

@@ -72,7 +72,15 @@ class Service:
         self.session = await self._session()
         dispatch = self._dispatch()
         rollouts = Rollouts(self.database, self.bus, may=dispatch.leads)
-        others = announcer(self.settings, self.database, self.bus, ports, may=dispatch.leads)
+        others = announcer(
+            self.settings,
+            self.database,
+            self.bus,
+            ports,
+            may=dispatch.leads,
+            status=self.status,
+            dropped=lambda: self.ingest.reread.dropped,
+        )
         told = announcement(self.settings, ports.scheme, ports.address)
         told_devices = announcement_for_devices(self.settings, ports.for_devices)
         self._tasks = [

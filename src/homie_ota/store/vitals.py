@@ -14,6 +14,11 @@ from homie_ota.model import ACTIVE, DeploymentState
 from homie_ota.store import lease, migrations
 from homie_ota.store.tables import deployment, device, event, leftover, quarantine
 
+AHEAD = 120.0
+"""Seconds by which an event may seem to be in the future: clocks are put right a little."""
+VERSION_DAY = 1_780_000_000.0
+"""A day before which this version was not there (May 2026): a clock before it is wrong."""
+
 
 class Vitals(NamedTuple):
     """`engine` is the database's name and version, `bytes` its size; `leader` who moves updates, None: nobody.
@@ -45,7 +50,7 @@ def read(conn: Connection, now: float) -> Vitals:
         bytes=size,
         schema=migrations.HEAD,
         leader=lease.holder_of(conn, lease.DISPATCH, now),
-        newest=conn.execute(sa.select(sa.func.max(event.c.at))).scalar() or 0.0,
+        newest=newest_event(conn),
         queued=_count(conn, deployment, waits),
         active=_count(conn, deployment, runs),
         oldest_queued=conn.execute(sa.select(sa.func.min(deployment.c.created_at)).where(waits)).scalar(),
@@ -53,6 +58,11 @@ def read(conn: Connection, now: float) -> Vitals:
         leftovers=_count(conn, leftover),
         devices=_count(conn, device),
     )
+
+
+def newest_event(conn: Connection) -> float:
+    """The time of the newest event; 0 where there is none."""
+    return conn.execute(sa.select(sa.func.max(event.c.at))).scalar() or 0.0
 
 
 def _count(conn: Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:

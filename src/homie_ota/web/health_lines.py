@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from homie_ota.store.database import Writing
-from homie_ota.store.vitals import Vitals
+from homie_ota.store.disks import Disk
+from homie_ota.store.vitals import AHEAD, Vitals
 from homie_ota.web import words
 from homie_ota.web.shell import BrokerStatus
 from homie_ota.web.texts import _, ngettext
@@ -22,15 +23,6 @@ class Verdict(StrEnum):
     GOOD = "good"
     MIND = "mind"
     BAD = "bad"
-
-
-class Disk(NamedTuple):
-    """The file system of a directory: bytes in all and free."""
-
-    what: str
-    path: str
-    total: int
-    free: int
 
 
 class Known(NamedTuple):
@@ -61,11 +53,7 @@ LAG, SLOW_LAG = 2.0, 20.0
 """Seconds from a message to its rows from which on that is worth a word, and from which on it is bad."""
 WAIT, LONG_WAIT = 1.0, 5.0
 """The same for what waits to be written."""
-AHEAD = 120.0
-"""Seconds by which an event may seem to be in the future: clocks are put right a little."""
 QUEUED_LONG = 14 * 86400.0
-VERSION_DAY = 1_780_000_000.0
-"""A day before which this version was not there (May 2026)."""
 
 
 def _connection(known: Known) -> Line:
@@ -266,16 +254,14 @@ def lines(known: Known) -> list[Line]:
 
 
 def disk(place: Disk, largest: int) -> Line:
-    """One disk: room for ten of the largest images, and a twentieth of the disk, is enough not to think of it."""
+    """One disk."""
     said = _(
         "%(free)s of %(total)s free in %(path)s.",
         free=_bytes(place.free),
         total=_bytes(place.total),
         path=place.path,
     )
-    verdict = (
-        BAD if place.free < largest else MIND if place.free < max(10 * largest, place.total // 20) else GOOD
-    )
+    verdict = BAD if place.is_full(largest) else MIND if place.is_low(largest) else GOOD
     advice = _("Delete old images (the page of firmware does), or move [storage] to a larger disk.")
     return Line(place.what, verdict, said, "" if verdict is GOOD else advice)
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import shutil
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota import __version__
-from homie_ota.store import vitals
+from homie_ota.store import disks, vitals
 from homie_ota.store.database import Connection
+from homie_ota.store.disks import Disk
 from homie_ota.web import health_lines
-from homie_ota.web.health_lines import Disk, Known, Verdict
+from homie_ota.web.health_lines import Known, Verdict
 from homie_ota.web.live import Asked, LivePage, live_page
 from homie_ota.web.shell import Shell
 from homie_ota.web.texts import _
@@ -38,7 +37,7 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
             writing=shell.database.writing(),
             disks=_disks(shell),
             largest=shell.settings.ota.max_upload,
-            version_day=health_lines.VERSION_DAY,
+            version_day=vitals.VERSION_DAY,
             process=os.getpid(),
         )
     )
@@ -66,22 +65,12 @@ async def show(request: Request) -> Response:
 
 def _disks(shell: Shell) -> tuple[Disk, ...]:
     """Of the data and of the firmware; once where both lie on one."""
-    places = (
-        (_("disk of the data"), shell.settings.data_dir),
-        (_("disk of the firmware"), shell.images.directory),
+    return disks.read(
+        (
+            (_("disk of the data"), shell.settings.data_dir),
+            (_("disk of the firmware"), shell.images.directory),
+        )
     )
-    found: dict[int, Disk] = {}
-    for what, path in places:
-        there = existing(path)
-        usage = shutil.disk_usage(there)
-        found.setdefault(there.stat().st_dev, Disk(what, str(path), usage.total, usage.free))
-    return tuple(found.values())
-
-
-def existing(path: Path) -> Path:
-    """A folder that is made when it is first needed lies where its parent does."""
-    path = path.absolute()
-    return path if path.exists() else existing(path.parent)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,78 @@
+"""Looks now and then at how the server is, and writes what began and what ended as events.
+
+Rule: what it means is in `symptoms`; here it is only read and written, by the server that leads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from homie_ota.announce import Part
+from homie_ota.announce.around import Around, Link
+from homie_ota.announce.symptoms import Memory, Reading, Turn, remember, turns
+from homie_ota.store import disks, troubles, vitals
+from homie_ota.store.database import Connection
+
+EVERY = 15.0
+"""Seconds between two looks."""
+
+
+class Places(NamedTuple):
+    """The folders on whose disks there has to be room."""
+
+    data: Path
+    firmware: Path
+
+
+class Watch:
+    """`run` it as long as this server leads."""
+
+    def __init__(self, around: Around, places: Places) -> None:
+        self._around, self._places = around, places
+        self._memory: Memory | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """One look; a turn that somebody else has written meanwhile is not written again."""
+        database, lost = self._around.database, self._around.settings.announce.broker_lost
+        seen = await self._read(self._around.broker())
+        standing = await database.read(troubles.standing)
+        found = turns(self._memory, seen, standing, lost)
+        if found:
+            await database.write(partial(_write, found=found, now=seen.now))
+        self._memory = remember(self._memory, seen)
+
+    async def _read(self, link: Link) -> Reading:
+        places = [("data", self._places.data), ("firmware", self._places.firmware)]
+        return Reading(
+            now=self._around.clock(),
+            connected=link.connected,
+            broker_since=link.since,
+            broker_error=link.error,
+            dropped=link.dropped,
+            disks=await asyncio.to_thread(disks.read, places),
+            largest=self._around.settings.ota.max_upload,
+            newest=await self._around.database.read(vitals.newest_event),
+        )
+
+
+def _write(conn: Connection, found: list[Turn], now: float) -> None:
+    for turn in found:
+        tell: Callable[[Connection, troubles.Key, str, float], bool]
+        tell = troubles.began if turn.has_begun else troubles.ended
+        tell(conn, turn.key, turn.text, now)
+
+
+def parts(around: Around) -> dict[str, Part]:
+    """It is always there: its events are in the log for whoever reads it."""
+    places = Places(around.settings.data_dir, around.settings.firmware_dir)
+    return {"watch": Watch(around, places).run}
