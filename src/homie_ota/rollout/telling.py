@@ -37,7 +37,7 @@ def _deployment(data: Row) -> str:
     return f"{text}. {data['reason']}" if data.get("reason") else text
 
 
-_STEPS = {
+_STEPS: dict[str, str] = {
     Event.OFFER: "offered to the device",
     Event.ACCEPT: "the device takes it",
     Event.PROGRESS: "the device takes it",
