@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from homie_ota.doctor import broker, database, machine, rights
+from homie_ota.doctor import broker, database, endpoint, machine, rights
 from homie_ota.doctor.nouns import BAD, Check, Finding, Patient, Verdict, as_json, worst
 from homie_ota.errors import HomieOtaError
 
@@ -20,6 +20,7 @@ def checks() -> tuple[tuple[str, Check], ...]:
     return (
         ("versions", machine.versions),
         ("database", database.database),
+        ("address", endpoint.endpoint),
         ("broker", broker.broker),
         ("permissions", rights.rights),
         ("disk", machine.disks),

@@ -42,6 +42,8 @@ A_MOMENT = 1.0
 """Seconds that an answer which moved nothing is good for whoever asks the same."""
 NOT_FROM_THERE = "Not permitted: devices may not ask from this address ([ota] http_networks)."
 KNOCKS = "it is not known here; adopt it on the page “Knocking”"
+PROBE, PROBE_MD5 = "homie-ota-doctor", "0" * 32
+"""The device id with which the doctor asks, and what it has to hear: so it sees which headers a proxy takes away."""
 NOT_FOR_PEOPLE = "Not permitted: this address is for ESP8266 and ESP32 devices that look for an update."
 
 
@@ -69,7 +71,8 @@ class Endpoint:
         log.info("%s at %s asked: %d, %s", who, address(request), told.status, clean(told.sentence))
         await self._tell(told)
         if told.status != 200 or told.firmware is None:
-            return _refuse(told.status, told.sentence)
+            heard = {"x-MD5": PROBE_MD5} if device.device_id == PROBE else {}
+            return _refuse(told.status, told.sentence, **heard)
         if device.mode == "version":
             firmware = told.firmware
             return _refuse(200, firmware.version, **{"x-version": firmware.version, "x-MD5": firmware.md5})
