@@ -41,6 +41,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("/deployments", "deployments"),
     ("/deployments?state=failed", "deployments that failed"),
     ("/removed", "deleted devices"),
+    ("/knocking", "who knocks"),
     ("/deployment/100", "a deployment that ended"),
     ("/log", "log"),
     ("/log/audit", "who did what"),

@@ -27,6 +27,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/rollouts/{id}": ("/rollouts/1", "/rollouts/2", "/rollouts/3"),
     "/rollouts/{id}/story": ("/rollouts/1/story", "/rollouts/3/story"),
     "/removed": ("/removed",),
+    "/knocking": ("/knocking",),
     "/deployments": ("/deployments",),
     "/deployment/{id}": ("/deployment/1", "/deployment/7", "/deployment/9", "/deployment/11"),
     "/log": ("/log", "/log?kind=deployment", "/log?since=nonsense"),

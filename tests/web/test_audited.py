@@ -12,16 +12,17 @@ import pytest
 import sqlalchemy as sa
 
 from homie_ota.errors import StorageFull
+from homie_ota.esp.request import UpdateRequest
 from homie_ota.model import Publish
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.simulator.images import make_image
-from homie_ota.store import accounts, audit, deployments, quarantine, removed
+from homie_ota.store import accounts, audit, deployments, knocks, quarantine, removed
 from homie_ota.store.accounts import Right
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import leftover
-from homie_ota.web import entrance, people_pages
+from homie_ota.web import entrance, knocking, people_pages
 from homie_ota.web.device import forms as device_forms
 from homie_ota.web.inventory import acts as inventory_acts
 from web.test_gate import logged_in
@@ -100,6 +101,14 @@ class Scene:
         self.world.write(lambda conn: removed.take(conn, self.pk, by="x", now=now))
         return self.pk
 
+    def knock(self) -> str:
+        """A stranger has asked for an update; its MAC."""
+        asked = UpdateRequest("esp8266", mac="A0:20:A6:14:85:06")
+        self.world.write(
+            lambda conn: knocks.note(conn, asked, address="10.0.0.9", network="10.0.0.9", now=1.0)
+        )
+        return asked.mac
+
     def away(self) -> Any:
         self.world.device("hall", pk=self.pk, nodes=NODES, state="lost")
         return self
@@ -175,6 +184,10 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "/filters"): lambda s: s.post("/filters", action="keep", name="mine", q="fw:lamp"),
     ("DELETE", "/device/{id:path}"): lambda s: s.away().send("DELETE", "/device/hall"),
     ("POST", "/removed"): lambda s: s.post("/removed", device_pk=str(s.gone())),
+    ("POST", "/api/v1/knocks/{mac}/adopt"): lambda s: s.send(
+        "POST", f"{API}/knocks/{s.knock()}/adopt", json={"name": "Greenhouse"}
+    ),
+    ("DELETE", "/api/v1/knocks/{mac}"): lambda s: s.send("DELETE", f"{API}/knocks/{s.knock()}"),
     ("POST", "/firmware/prune"): lambda s: s.images() and s.post("/firmware/prune", keep="1"),
     ("POST", "/firmware/{file}"): lambda s: s.post(f"/firmware/{s.filename()}", action="describe", description="x"),
     ("DELETE", "/firmware/{file}"): lambda s: s.send("DELETE", f"/firmware/{s.filename()}"),
@@ -249,6 +262,10 @@ BY_WORD: dict[tuple[str, str], dict[str, Act]] = {
         "release": lambda s: s.held().post("/act", action="release", device="hall"),
         "delete": lambda s: s.away().post("/act", action="delete", device="hall", count="1", typed="1"),
     },
+    ("POST", "/knocking"): {
+        "adopt": lambda s: s.post("/knocking", action="adopt", mac=s.knock(), name="Greenhouse"),
+        "forget": lambda s: s.post("/knocking", action="forget", mac=s.knock()),
+    },
     ("POST", "/account"): {
         "password": lambda s: s.browser("/account", action="password", old=s.world.login[1], new="another password"),
         "token": lambda s: s.browser("/account", action="token", label="x", right="read", days="1"),
@@ -272,6 +289,7 @@ BY_WORD: dict[tuple[str, str], dict[str, Act]] = {
 WORDS = {
     ("POST", "/device/{id:path}"): set(device_forms.ACTS),
     ("POST", "/act"): set(inventory_acts._ACTS),
+    ("POST", "/knocking"): set(knocking.ACTS),
     ("POST", "/account"): set(entrance._CHANGES),
     ("POST", "/people"): {*people_pages._CHANGES, *people_pages._SHOWS_A_PASSWORD, "revoke"},
 }

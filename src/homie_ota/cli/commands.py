@@ -49,6 +49,8 @@ SECTIONS: dict[str, dict[str, Line]] = {
         "unpin": Line("marks:unpin", "let go of a device"),
         "tag": Line("marks:tag", "give a device a tag"),
         "untag": Line("marks:untag", "take a tag away from a device"),
+        "knocks": Line("knocks:knocks", "list sketches without Homie that ask for an update, to be adopted"),
+        "adopt": Line("knocks:adopt", "make one of those that knock a device"),
         "release": Line("queue:release", "let a device have an image again that it was kept from"),
     },
     "Firmware": {

@@ -82,8 +82,8 @@ def read(headers: Headers) -> UpdateRequest | None:
     return UpdateRequest(
         family=family,
         mode=mode if mode in MODES else "sketch",  # core 2.0.0 sends none and wants a sketch
-        mac=_mac(words.get("sta-mac", "")) or _mac(words.get("base-mac", "")),
-        ap_mac=_mac(words.get("ap-mac", "")),
+        mac=read_mac(words.get("sta-mac", "")) or read_mac(words.get("base-mac", "")),
+        ap_mac=read_mac(words.get("ap-mac", "")),
         chip_id=_chip_id(words.get("chip-id", "")),
         free_space=_number(words.get("free-space", "")),
         chip_size=_number(words.get("chip-size", "")),
@@ -147,7 +147,8 @@ def _chip_id(text: str) -> int | None:
     return number if number is not None and number < 1 << 24 else None
 
 
-def _mac(text: str) -> str:
+def read_mac(text: str) -> str:
+    """A MAC as `A0:20:A6:14:85:06`, however it is written; empty where it is none."""
     digits = text.upper().replace(":", "").replace("-", "")
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2)) if _MAC.fullmatch(digits) else ""
 

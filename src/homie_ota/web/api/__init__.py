@@ -24,6 +24,7 @@ from homie_ota.web.api import (
     events,
     firmware,
     fits,
+    knocks,
     limits,
     marks,
     people,
@@ -64,6 +65,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(events.router)
     app.include_router(firmware.router)
     app.include_router(fits.router)
+    app.include_router(knocks.router)
     app.include_router(marks.router)
     app.include_router(properties.router)
     app.include_router(people.router)
