@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from homie_ota.errors import Conflict, NotFound
 from homie_ota.fleet.packed import Curves
 from homie_ota.model import Address
-from homie_ota.store import devices, events, marks, removed, rhythm, series
+from homie_ota.store import deployments, devices, events, marks, removed, rhythm, series
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import metadata, ota_token, target
 from store.lamps import WANTED, add_device, opened, ordered
@@ -150,3 +150,15 @@ def test_the_number_of_a_device_is_taken_as_long_as_its_history_is_kept(conn: Co
     removed.forget_old(conn, NOW + 2 * removed.KEPT)
     assert removed.recent(conn, NOW) == []
     assert removed.taken(conn) == 7
+
+
+def test_no_other_attempt_gets_the_number_of_one_that_was_deleted(conn: Connection) -> None:
+    add_device(conn, 1)
+    lived(conn)
+    cancelled = deployments.cancel(conn, ordered(conn, 7).id, by="anna", now=NOW)
+    removed.take(conn, 7, by="anna", now=NOW)
+    other = ordered(conn, 1)
+    assert other.id > cancelled.id
+    removed.put_back(conn, 7, by="anna", now=NOW + 1.0)
+    found = [deployments.get(conn, number) for number in (cancelled.id, other.id)]
+    assert [each and each.device_pk for each in found] == [7, 1]

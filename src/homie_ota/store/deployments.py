@@ -21,6 +21,7 @@ from homie_ota.rollout.reasons import CANCELLED, Reason
 from homie_ota.store import events, learned, lease, memberships, pace, snapshots, target_rows, turns
 from homie_ota.store.database import changed_one
 from homie_ota.store.tables import deployment
+from homie_ota.store.tables import event as event_table
 
 LIMITS: dict[str, float] = {"offered": 90.0, "transferring": 120.0, "rebooting": 240.0, "verifying": 180.0}
 """Seconds without news before a state ends, by state; settings may change them (`use_limits`)."""
@@ -33,6 +34,12 @@ ALL = sa.select(*_COLUMNS)
 _GET = ALL.where(deployment.c.id == sa.bindparam("number"))
 _ACTIVE_OF = ALL.where(deployment.c.device_pk == sa.bindparam("device"), deployment.c.state.in_(ACTIVE))
 _INSERT = deployment.insert().returning(*_COLUMNS)
+# SQLite gives the number of a row that is gone again; the history of a device that was deleted keeps its numbers.
+_USED = sa.func.max(
+    sa.func.coalesce(sa.select(sa.func.max(deployment.c.id)).scalar_subquery(), 0),
+    sa.func.coalesce(sa.select(sa.func.max(event_table.c.deployment_id)).scalar_subquery(), 0),
+)
+_INSERTS = {"sqlite": deployment.insert().values(id=_USED + 1).returning(*_COLUMNS)}
 _COUNT = sa.select(sa.func.count()).where(
     deployment.c.device_pk == sa.bindparam("device"), deployment.c.sha256 == sa.bindparam("image")
 )
@@ -124,7 +131,7 @@ def insert(
         "not_after": not_after,
     }
     _check_none_runs(connection, device_pk)
-    made = read(connection.execute(_INSERT, values).mappings().one())
+    made = read(connection.execute(_INSERTS.get(connection.dialect.name, _INSERT), values).mappings().one())
     data = {"state": made.state.value, "sha256": sha256, "override": override}
     of = {"device_pk": device_pk, "deployment_id": made.id}
     events.add(connection, "deployment", at=now, actor=by, data=data, **of)
