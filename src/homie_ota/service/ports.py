@@ -65,6 +65,12 @@ class Ports:
         return self._told or f"{self.scheme}://{own_address(host)}:{port}"
 
     @property
+    def pages_url(self) -> str:
+        """Where people find the pages: `public_url`, else this machine (devices may have a port of their own)."""
+        host, port = self.address
+        return self._told or f"{self.scheme}://{own_address(host)}:{port}"
+
+    @property
     def notes(self) -> list[str]:
         """Sentences to be said at start."""
         said = [self.certificate.warning(time.time())] if self.certificate else []

@@ -27,10 +27,12 @@ from homie_ota.errors import Unreachable
 from homie_ota.fleet import Fleet
 from homie_ota.ingest import Ingest
 from homie_ota.mqtt import Session, scan
+from homie_ota.service import door
 from homie_ota.service.announcing import announcer
+from homie_ota.service.home_assistant import line_of, teller
 from homie_ota.service.known import known_secrets
 from homie_ota.service.mdns import announcement, announcement_for_devices
-from homie_ota.service.places import choose_broker, own_address
+from homie_ota.service.places import choose_broker
 from homie_ota.service.ports import Ports
 from homie_ota.service.reaching import Reaching
 from homie_ota.service.terms import hand_over
@@ -38,7 +40,6 @@ from homie_ota.store import adoption, audit, people, retention
 from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
 from homie_ota.web import app as web
-from homie_ota.web.shell import Door
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Service:
         self.database = Database(settings.database_url)
         self.images = ImageFiles(settings.firmware_dir)
         self.ingest = Ingest(self.database, self.bus, settings.mqtt.base_topics)
+        self._line = line_of(settings)
         self.broker: EmbeddedBroker | None = None
         self.session: Session | None = None
         self.first_password: str | None = None
@@ -81,6 +83,7 @@ class Service:
             status=self.status,
             dropped=lambda: self.ingest.reread.dropped,
         )
+        home = teller(self.settings, self.database, self.bus, ports, self._line, may=dispatch.leads)
         told = announcement(self.settings, ports.scheme, ports.address)
         told_devices = announcement_for_devices(self.settings, ports.for_devices)
         self._tasks = [
@@ -94,6 +97,7 @@ class Service:
                 ("rounds", Rounds(self.database, self.bus, may=dispatch.leads, clock=time.time).run),
                 ("leftovers", self._leftovers(dispatch).run),
                 ("announce", others.run),
+                ("home assistant", home.run),
                 ("gaps", self._watch_drops),
                 *((("certificate", ports.certificate.run),) if ports.certificate else ()),
                 *((("mdns", told.run),) if told else ()),
@@ -140,13 +144,16 @@ class Service:
     async def _session(self) -> Session:
         broker, self.broker = await choose_broker(self.settings, self._embedded_at)
         self.images.secrets = known_secrets(self.settings, self.broker)
-        return Session(
+        made = Session(
             broker,
             client_id=self.settings.mqtt.client_id or f"homie-ota-{secrets.token_hex(4)}",
-            on_message=self.ingest.receive,
+            on_message=self._line.before(self.ingest.receive),
             on_connect=self._connected,
             on_lost=self._lost,
+            will=self._line.will,
         )
+        self._line.join(made.deliver, self._is_open)
+        return made
 
     def _connected(self) -> None:
         session = self.session
@@ -155,7 +162,7 @@ class Service:
         self._link_since = time.time()
         self.ingest.reread.bursting = True
         self.ingest.reread.subscribe(session, counts_drops=self.broker is None)
-        session.subscribe(homie.subscriptions(self.ingest.reader.bases))
+        session.subscribe([*homie.subscriptions(self.ingest.reader.bases), *self._line.filters])
         self._start_gaps()
         self.bus.say("broker", connected=True)
 
@@ -235,6 +242,10 @@ class Service:
         """What devices are told; from the settings, else this machine's own address."""
         return self.ports.public_url
 
+    @property
+    def _server(self) -> str:
+        return f"{self.public_url}{self.settings.ota.path}"
+
     def status(self) -> web.BrokerStatus:
         """How the broker is, for pages and `/healthz`."""
         session = self.session
@@ -250,31 +261,9 @@ class Service:
             heard=self.ingest.messages,
             waiting=fleet.dirty,
             lag=self.ingest.lag,
-            welcome=self._welcome(),
-            door=self._door(),
+            welcome=door.welcome(self.broker, self._server),
+            door=door.of(self.broker, session, self._server),
         )
-
-    def _door(self) -> Door:
-        """How devices come here: our own broker with what they need to be let in, else the one that we listen on."""
-        server, own = f"{self.public_url}{self.settings.ota.path}", self.broker
-        if own is not None:
-            host = own_address(own.host)
-            return Door(host, own.port, False, True, own.username, own.password, server)
-        if self.session is None:
-            return Door(server=server)
-        broker = self.session.broker
-        host = own_address("") if broker.host in ("localhost", "127.0.0.1", "::1") else broker.host
-        return Door(host, broker.port, broker.tls, False, broker.username, "", server)
-
-    def _welcome(self) -> tuple[tuple[str, str], ...]:
-        """What has to stand in a device's configuration, for the page of the first run."""
-        said = [("firmware over HTTP (Homie 1.5)", f"{self.public_url}{self.settings.ota.path}")]
-        if self.broker is not None:
-            host = own_address(self.broker.host)
-            said = [("broker", host), ("port", str(self.broker.port)), *said]
-            if self.broker.username:
-                said[2:2] = [("user", self.broker.username), ("password", self.broker.password)]
-        return tuple(said)
 
     def _shell(self) -> web.Shell:
         reaching = Reaching(self.ingest, lambda: self.session)
@@ -295,6 +284,7 @@ class Service:
         self.bus.say("stop")  # open pages end their streams
         if self._ports is not None:
             self._ports.close()
+        await self._line.close()
         tasks = [*self._tasks, *([self._gaps] if self._gaps else [])]
         web_tasks = [task for task in tasks if task.get_name() == "web"]
         await asyncio.wait(web_tasks, timeout=5) if web_tasks else None

@@ -31,10 +31,12 @@ Deliver = Callable[[Publish], Awaitable[None]]
 class Line:
     """One server's line; it is there as long as the server, and `tell` is whoever works on what comes (None: nobody).
 
-    `deliver` raises NotSent or Unreachable; `is_open` says whether it is worth a try.
+    Not `on`: it hears nothing and has no will; what it is told to send it still sends, for that may be to take back
+    what was sent before.
     """
 
-    def __init__(self, prefix: str, *, read_only: bool = False) -> None:
+    def __init__(self, prefix: str, *, on: bool = True, read_only: bool = False) -> None:
+        self.on = on
         self.tell: Callable[[Notice], None] | None = None
         self.said_online = False
         self._birth, self._read_only = birth(prefix), read_only
@@ -43,16 +45,25 @@ class Line:
         self._closed = False
 
     def join(self, deliver: Deliver, is_open: Callable[[], bool]) -> None:
-        """Take the session, which is made after this line."""
+        """Take the session, which is made after this line; `deliver` raises NotSent or Unreachable."""
         self._deliver, self._is_open = deliver, is_open
+
+    @property
+    def will(self) -> Publish | None:
+        """What the broker is to say for us when the connection breaks."""
+        return WILL if self.on else None
 
     @property
     def filters(self) -> list[str]:
         """What to subscribe to at every connect."""
+        if not self.on:
+            return []
         return [STATUS, self._birth, *([] if self._read_only else [COMMANDS])]
 
     def before(self, otherwise: OnMessage) -> OnMessage:
         """What takes in the session's messages: ours are kept here, all others go to `otherwise`."""
+        if not self.on:
+            return otherwise
         mine = (self._birth, "homie-ota/")
 
         def receive(topic: str, payload: bytes, qos: int, retain: bool) -> None:
