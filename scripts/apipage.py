@@ -39,7 +39,7 @@ def routes() -> str:
     lines: list[str] = []
     for tag in told["tags"]:
         rows = [
-            f"| `{method.upper()} {path}` | {operation['x-right']} | {operation['summary']} |"
+            f"| `{method.upper()} {path}` | {operation.get('x-right', '–')} | {operation['summary']} |"
             for path, method, operation in operations(told)
             if tag["name"] in operation["tags"]
         ]

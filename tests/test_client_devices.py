@@ -55,6 +55,9 @@ CALLS: list[Callable[[Any], Any]] = [
     lambda api: api.clear_leftover("homie/hall/x"),
     lambda api: api.download("a" * 64),
     lambda api: list(api.events(0)),
+    lambda api: api.knocks(),
+    lambda api: api.adopt("AA:BB", "Greenhouse"),
+    lambda api: api.forget_knock("AA:BB"),
     lambda api: api.firmware(),
     lambda api: api.image("a" * 64),
     lambda api: api.fits("a" * 64),
@@ -114,7 +117,12 @@ def test_every_call_of_the_client_is_one_that_the_api_describes(server: WebServe
     known = {one: [each for each in operations if _fits(one, each)] for one in asked}
     assert [one for one, found in known.items() if not found] == []
     closest = {min(found, key=lambda each: each[1].count("{")) for found in known.values()}
-    assert operations - closest == {("POST", "/firmware"), ("GET", "/audit/export")}
+    assert operations - closest == {
+        ("POST", "/firmware"),
+        ("GET", "/audit/export"),
+        ("GET", "/healthz"),
+        ("GET", "/metrics"),
+    }
 
 
 def _fits(asked: tuple[str, str], operation: tuple[str, str]) -> bool:

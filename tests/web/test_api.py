@@ -213,7 +213,7 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         "/devices/{id}/properties/{node}/{prop}", "/removed", "/removed/{number}/undo",
         "/knocks", "/knocks/{mac}", "/knocks/{mac}/adopt",
         "/people", "/people/{name}", "/people/{name}/reset", "/people/{name}/logout", "/tokens", "/tokens/{id}",
-        "/audit", "/audit/verify", "/audit/export",
+        "/audit", "/audit/verify", "/audit/export", "/healthz", "/metrics",
     }  # fmt: skip
     assert set(paths) == expected
     page = client.get(f"{API}/docs").text

@@ -202,3 +202,16 @@ def test_a_device_with_a_strange_name_is_found_by_it(world: World, client: Any) 
         assert [each["id"] for each in found] == [f"homie~{name}"]
         told = client.get(f"{API}/devices/{quote(found[0]['id'], safe='~')}").json()
         assert told.get("id") == f"homie~{name}", told
+
+
+def test_whether_the_server_lives_is_told_to_everybody_and_its_metrics_to_who_may_read(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(admin=True)
+    client = world.client()
+    told = client.get(f"{API}/healthz").json()
+    assert (told["status"], told["broker"]["connected"], told["devices"]) == ("ok", True, 0)
+    assert set(told) == set(client.get("/healthz").json())
+    assert client.get(f"{API}/metrics").status_code == 401
+    client.auth = world.login
+    assert "homie_ota_devices" in client.get(f"{API}/metrics").text

@@ -26,6 +26,7 @@ NOBODY = {
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/healthz"),
+    ("GET", "/api/v1/healthz"),
     ("GET", "/static/{path:path}"),
 }
 """What needs no login at all; devices' own addresses (/ota) are no concern of the gate."""

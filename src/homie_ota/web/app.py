@@ -6,7 +6,6 @@ Rule: every address there is, is in `routes`; what a request needs before it get
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +18,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from homie_ota.errors import HomieOtaError
-from homie_ota.store import devices
 from homie_ota.web import (
     assets,
     classic,
@@ -33,6 +31,7 @@ from homie_ota.web import (
     inventory,
     knocking,
     live,
+    liveness,
     log_pages,
     metrics,
     ota,
@@ -49,28 +48,30 @@ from homie_ota.web.gate import Gate, ota_path
 from homie_ota.web.login import Login
 from homie_ota.web.proxies import Proxies
 from homie_ota.web.shell import BrokerStatus, Shell, shell_of
+from homie_ota.web.whereabouts import Whereabouts
 
 __all__ = ["BrokerStatus", "Shell", "build"]
 
 
-def build(shell: Shell) -> Starlette:
+def build(shell: Shell) -> Site:
     """The application of one server."""
     login = Login(shell)
     gate = Middleware(Gate, settings=shell.settings, login=login, fail=fail)
     failures = dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail)
     endpoint, requests = ota.Endpoint(shell), metrics.Requests()
+    answers = metrics.Answers(requests)
     app = Site(
         endpoint,
         shell,
         requests,
-        routes=routes(shell, endpoint, requests),
+        routes=routes(shell, endpoint, answers),
         middleware=[gate],
         exception_handlers=failures,
     )
     requests.name(app.routes)
     app.router.redirect_slashes = False  # its redirect names the host of the request, whoever wrote that
     app.state.shell, app.state.login, app.state.listeners = shell, login, set()
-    app.state.hub = live.Hub(shell)
+    app.state.hub, app.state.metrics = live.Hub(shell), answers
     return app
 
 
@@ -85,6 +86,7 @@ class Site(Starlette):
         self._by_headers = ota.Answering(endpoint.by_headers, "GET")
         self._by_token = ota.Answering(endpoint.by_token, "GET", "HEAD")
         self._path = ota_path(shell.settings)
+        self.whereabouts = Whereabouts(shell, self._path)
         self._proxies = Proxies(shell.settings.http.trusted_proxies, shell.settings.http.base_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,15 +97,16 @@ class Site(Starlette):
         if path == self._path:
             scope[metrics.ROUTE] = self._path
             await self._by_headers(scope, receive, send)
+            await self.whereabouts.note(scope)
         elif path.startswith(ota.PULLED):
             scope[metrics.ROUTE] = ota.PULLED + "{token}"
             await self._by_token(scope, receive, send)
         else:
             texts.speak(Headers(scope=scope).get("accept-language", "") if path else "")
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, self.whereabouts.watching(scope, send))
 
 
-def for_devices(site: Starlette) -> ASGIApp:
+def for_devices(site: Site) -> ASGIApp:
     """The application of a port that is for devices alone: what they ask for, and nothing else at all."""
     path = ota_path(site.state.shell.settings)
     nothing = PlainTextResponse("This port is for devices that look for an update.\n", 404)
@@ -112,18 +115,18 @@ def for_devices(site: Starlette) -> ASGIApp:
         if scope["type"] == "http" and (scope["path"] == path or scope["path"].startswith(ota.PULLED)):
             await site(scope, receive, send)
         elif scope["type"] == "http":
-            await nothing(scope, receive, send)
+            await nothing(scope, receive, site.whereabouts.watching(scope, send))
 
     return answer
 
 
-def routes(shell: Shell, endpoint: ota.Endpoint, requests: metrics.Requests | None = None) -> list[BaseRoute]:
+def routes(shell: Shell, endpoint: ota.Endpoint, answers: metrics.Answers | None = None) -> list[BaseRoute]:
     """Every address of this server."""
     return [
         Route(ota_path(shell.settings), ota.Answering(endpoint.by_headers, "GET")),
         Route(ota.PULLED + "{token}", ota.Answering(endpoint.by_token, "GET", "HEAD")),
         *_pages(),
-        *_services(metrics.Answers(requests or metrics.Requests())),
+        *_services(answers or metrics.Answers(metrics.Requests())),
     ]
 
 
@@ -194,20 +197,7 @@ def _services(answers: metrics.Answers) -> list[BaseRoute]:
 
 async def health(request: Request) -> Response:
     """`GET /healthz`: 200 while pages can be served; without the broker they can, but `degraded`."""
-    shell, began = shell_of(request), time.perf_counter()
-    await asyncio.sleep(0)
-    turned = time.perf_counter()
-    counts = await shell.database.read(devices.counts)
-    asked = time.perf_counter()
-    broker = shell.broker_status()
-    told = {
-        "status": "ok" if broker.connected else "degraded",
-        "broker": {"connected": broker.connected, "since": broker.since, "dropped": broker.dropped},
-        "database": {"ms": round(1000 * (asked - turned), 2)},
-        "lag_ms": round(1000 * (turned - began), 2),
-        "devices": sum(counts.values()),
-    }
-    return JSONResponse(told)
+    return JSONResponse(await liveness.told(shell_of(request)))
 
 
 class _Api:

@@ -82,7 +82,9 @@ class Gate:
         self._ota = ota_path(settings)
         self._names = own_names(settings)
         self._by_address, self._by_token = (Quotas(settings.http.requests_per_second) for _ in range(2))
-        self._open = frozenset({metrics.PATH} if settings.http.metrics_open else ())
+        self._open = frozenset(
+            {metrics.PATH, metrics.API + metrics.PATH} if settings.http.metrics_open else ()
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -47,7 +47,7 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # The first row that fits counts. None: open to all (the login itself).
 NEEDED: tuple[tuple[str, re.Pattern[str], Right | None], ...] = (
-    ("*", re.compile(r"/(login|static/.*|healthz|favicon\.ico)"), None),
+    ("*", re.compile(r"/(login|static/.*|healthz|favicon\.ico)|/api/v1/healthz"), None),
     ("*", re.compile(r"/(logout|account)|/api/v1/tokens(/.*)?"), Right.READ),
     ("*", re.compile(r"/people|/api/v1/(people|audit)(/.*)?"), Right.ADMIN),
     ("POST", re.compile(r"/(upload|api/v1/firmware)"), Right.UPLOAD),

@@ -33,6 +33,7 @@ from homie_ota.web.api import (
     rollouts,
     routes,
     series,
+    service,
     verdict,
 )
 from homie_ota.web.failures import fail
@@ -72,11 +73,12 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(queue.router)
     app.include_router(rollouts.router)
     app.include_router(series.router)
+    app.include_router(service.router)
     app.include_router(verdict.router)
     app.add_middleware(limits.SmallBodies)
     app.openapi = description.completed(app, app.openapi)  # type: ignore[method-assign]
     app.add_api_route("/docs", docs.show, include_in_schema=False)
-    for name in ("shell", "login", "listeners", "hub"):
+    for name in ("shell", "login", "listeners", "hub", "metrics"):
         setattr(app.state, name, getattr(web.state, name))
     return app
 

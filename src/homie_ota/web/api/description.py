@@ -53,6 +53,8 @@ TAGS = {
     "events": ("events", "What happens, as it happens."),
     "quarantine": ("queue", "What holds images back, and what is left on the broker."),
     "leftovers": ("queue", ""),
+    "healthz": ("service", "How the server itself is."),
+    "metrics": ("service", ""),
     "people": ("people", "Accounts and API tokens."),
     "tokens": ("people", ""),
     "audit": ("audit", "Who did what, when, why and from where; chained by hashes."),
@@ -162,6 +164,8 @@ def complete(told: Json) -> Json:
     for path, method, operation in operations(told):
         if right := needed(method.upper(), f"/api/v1{path}"):
             operation["x-right"] = right.value
+        else:
+            operation["security"] = []
         operation["tags"] = [TAGS.get(path.split("/")[1], ("other", ""))[0]]
         for parameter in operation.get("parameters", ()):
             _explain(path, parameter)

@@ -130,7 +130,7 @@ class Reading:
 async def _notices(
     shell: Shell, asked: Asked, heard: Sequence[Notice], *, missed: bool
 ) -> list[dict[str, Any]]:
-    pk, kinds = asked.wanted
+    pk, kinds = asked.wanted.device_pk, asked.wanted.kinds
     about = [
         notice
         for notice in heard

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from homie_ota.web.api.examples import devices, firmware, knocks, people, rollouts
+from homie_ota.web.api.examples import devices, firmware, knocks, people, rollouts, service
 
-_ALL = (devices, firmware, knocks, people, rollouts)
+_ALL = (devices, firmware, knocks, people, rollouts, service)
 _SINGLE: dict[str, Any] = {name: each for part in _ALL for name, each in part.OBJECTS.items()}
 OBJECTS: dict[str, Any] = _SINGLE | {
     page: {"items": [_SINGLE[item]], "total": 1, "next": None}
