@@ -13,8 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homie_ota.simulator.fleet import DEFAULT_MIX, FAULTS, IMAGE_BYTES, FleetOptions
-from homie_ota.simulator.generations import GENERATIONS
+from homie_ota.simulator.fleet import DEFAULT_MIX, EVERY, FAULTS, IMAGE_BYTES, FleetOptions
 from homie_ota.simulator.options import options_from
 from homie_ota.simulator.shell import run_fleet
 
@@ -24,7 +23,7 @@ Mqtt = Annotated[str, typer.Option("--mqtt", metavar="URL", help="broker, mqtt:/
 Devices = Annotated[
     int | None, typer.Option("--devices", metavar="N", help="how many (default: as many as the mix says)")
 ]
-Mix = Annotated[str, typer.Option("--mix", help=f"generations ({', '.join(GENERATIONS)}), default {_MIX}")]
+Mix = Annotated[str, typer.Option("--mix", help=f"generations ({', '.join(EVERY)}), default {_MIX}")]
 Base = Annotated[str, typer.Option("--base", help="base topic (default: each generation's own)")]
 Seed = Annotated[int, typer.Option("--seed", help="another number, another fleet (default 1)")]
 Speed = Annotated[float, typer.Option("--speed", help="seconds that pass for them in one of ours")]

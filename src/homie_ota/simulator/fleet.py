@@ -11,6 +11,7 @@ from functools import cache
 from itertools import product
 from random import Random
 
+from homie_ota.simulator.arduino import ARDUINO, ArduinoDevice
 from homie_ota.simulator.device import VirtualDevice
 from homie_ota.simulator.generations import GENERATIONS, Generation
 from homie_ota.simulator.images import make_image, read_sketch
@@ -29,7 +30,10 @@ _WAYS: dict[str, type[VirtualDevice]] = {
     "two-step": TwoStepDevice,
     "mqtt": MqttDevice,
     "url": UrlDevice,
+    "asks": ArduinoDevice,
 }
+EVERY = GENERATIONS | ARDUINO
+"""What a mix may name: generations of Homie, and sketches without it."""
 
 _ON = Property("on", "On", "boolean", settable=True)
 _POWER = Property("power", "Power", "float", unit="W")
@@ -115,17 +119,14 @@ def make_fleet(options: FleetOptions, broker: tuple[str, int] = ("127.0.0.1", 18
 
 @cache
 def sample_image(kind: str, version: str, generation: str, size: int = IMAGE_BYTES) -> bytes:
-    """The image of a kind of thing that devices of this generation run; 1.5 and esp32-homie carry no magic."""
-    way = GENERATIONS[generation].way
-    return (
-        make_image_32(kind, version, size=size)
-        if way == "url"
-        else make_image(kind, version, size=size, homie=way != "http")
-    )
+    """The image of a kind of thing that devices of this generation run; those that fetch it carry no magic."""
+    if generation in ("url", "arduino32"):
+        return make_image_32(kind, version, size=size)
+    return make_image(kind, version, size=size, homie=EVERY[generation].way not in ("http", "asks"))
 
 
 def _generations(options: FleetOptions) -> Iterator[Generation]:
-    one_round = [GENERATIONS[key] for key, count in options.mix.items() for _ in range(count)]
+    one_round = [EVERY[key] for key, count in options.mix.items() for _ in range(count)]
     for at in range(options.devices):
         yield one_round[at % len(one_round)]
 

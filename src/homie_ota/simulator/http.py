@@ -24,7 +24,7 @@ def update_request(
         "User-Agent: ESP8266-http-Update",
         "Connection: close",
         f"x-ESP8266-STA-MAC: {identity.mac}",
-        f"x-ESP8266-AP-MAC: {_access_point(identity.mac)}",
+        f"x-ESP8266-AP-MAC: {access_point(identity.mac)}",
         f"x-ESP8266-free-space: {free_space(hardware, sketch, faults)}",
         f"x-ESP8266-sketch-size: {sketch.size}",
         f"x-ESP8266-chip-size: {hardware.flash_size}",
@@ -76,6 +76,6 @@ def accepted_image(response: HttpResponse | None, hardware: Hardware, room: int)
     return image if not wanted or md5(image).hexdigest() == wanted.lower() else b""
 
 
-def _access_point(mac: str) -> str:
+def access_point(mac: str) -> str:
     """The MAC of the device's own access point: bit 1 of the first byte is set."""
     return f"{int(mac[:2], 16) | 2:02X}{mac[2:]}"

@@ -11,8 +11,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from homie_ota.errors import WrongUse
-from homie_ota.simulator.fleet import DEFAULT_MIX, FAULTS, IMAGE_BYTES, FleetOptions
-from homie_ota.simulator.generations import GENERATIONS
+from homie_ota.simulator.fleet import DEFAULT_MIX, EVERY, FAULTS, IMAGE_BYTES, FleetOptions
 from homie_ota.simulator.values import OtaServer, Timing
 
 
@@ -23,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--devices", type=int, metavar="N", help="how many (default: as many as the mix says)"
     )
-    parser.add_argument("--mix", default=mix, help=f"generations ({', '.join(GENERATIONS)}), default {mix}")
+    parser.add_argument("--mix", default=mix, help=f"generations ({', '.join(EVERY)}), default {mix}")
     parser.add_argument("--base", default="", help="base topic (default: each generation's own)")
     parser.add_argument("--seed", type=int, default=1, help="another number, another fleet (default 1)")
     parser.add_argument("--speed", type=float, default=1.0, help="seconds that pass for them in one of ours")
@@ -70,8 +69,8 @@ def read_mix(text: str) -> dict[str, int]:
     mix: dict[str, int] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         key, _, count = part.partition("=")
-        if key not in GENERATIONS:
-            near = get_close_matches(key, GENERATIONS, 1, 0.0)[0]
+        if key not in EVERY:
+            near = get_close_matches(key, EVERY, 1, 0.0)[0]
             raise WrongUse(f"--mix knows no generation {key!r}; the nearest is {near}.")
         if not (count or "1").isdigit():
             raise WrongUse(f"--mix {part}: {count!r} is no number of devices.")
