@@ -9,16 +9,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from announce.home_assistant_rules import read_discovery, read_state
+from e2e.guarded import SERVER, GuardedMosquitto
 from e2e.serving import NO_SOAK, Server, first, fleet_of, retained, until
 from homie_ota.model import Publish
 from homie_ota.mqtt import Broker, Connection
 from homie_ota.simulator.fleet import sample_image
-from servers import Mosquitto
+from servers import BrokerAt, Mosquitto, unused_port
 
 ON = {"announce__home_assistant": "true", **NO_SOAK}
 OURS = ("homie-ota/status", "homie-ota/device/#", "homeassistant/#")
@@ -68,14 +70,14 @@ class Person:
 
 
 @asynccontextmanager
-async def at_home(broker: Mosquitto, *filters: str) -> AsyncIterator[Person]:
+async def at_home(broker: BrokerAt | Broker) -> AsyncIterator[Person]:
     person = Person()
-    connection = await Connection.open(
-        Broker(broker.host, broker.port), client_id="home-assistant", on_message=person.hear
-    )
+    where = broker if isinstance(broker, Broker) else Broker(broker.host, broker.port)
+    client_id = f"home-{where.username or 'assistant'}"
+    connection = await Connection.open(where, client_id=client_id, on_message=person.hear)
     person.connection = connection
     try:
-        connection.subscribe(filters or OURS)
+        connection.subscribe(OURS)
         yield person
     finally:
         await connection.close()
@@ -255,6 +257,36 @@ async def test_sensors_on_request_tell_signal_uptime_and_firmware(
         assert told["firmware"] == f"{seen['firmware']['name']} {seen['firmware']['version']}"
         (config,) = [json.loads(payload) for at, payload in person.now.items() if at.endswith("/config")]
         assert set(config["cmps"]) == {"update", "signal", "uptime", "firmware"}
+
+
+async def test_under_the_rights_of_broker_config_home_assistant_installs_and_a_device_cannot_press(
+    tmp_path: Path, make_server: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMIE_OTA_ANNOUNCE__HOME_ASSISTANT", "true")
+    options = ("--home-assistant", "hass", "--shared-user", "things")
+    broker = GuardedMosquitto(tmp_path / "guarded", unused_port(), *options)
+    broker.let_in([SERVER, "hass", "things"])
+    broker.start()
+    try:
+        server = await make_server("--mqtt", broker.url(SERVER), **ON).up()
+        async with (
+            at_home(broker.as_user("hass")) as person,
+            at_home(broker.as_user("things")) as thing,
+            fleet_of(broker.url("things"), "v3") as fleet,
+        ):
+            device_id, kind = first(fleet)
+            name = told_name(await server.sees(device_id))
+            await server.upload(sample_image(kind, "9.1.0", "v3"))
+            await person.shows(name, latest_version="9.1.0")
+            assert not thing.seen, "devices are not told what Home Assistant is"
+            await thing.say(person.entities[name]["command_topic"], b"install")
+            await asyncio.sleep(0.5)
+            assert await server.deployments(device_id) == []
+            await person.press(name)
+            await person.shows(name, installed_version="9.1.0", in_progress=False)
+            await person.say("homeassistant/status", b"online")
+    finally:
+        broker.stop()
 
 
 async def test_without_the_setting_home_assistant_hears_nothing(server: Server, mosquitto: Mosquitto) -> None:

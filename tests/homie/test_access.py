@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from homie_ota.announce.home_assistant.topics import STATUS, birth, object_id, topics
 from homie_ota.cli import main
 from homie_ota.homie import access, push, url, v1
 from homie_ota.homie.reader import READERS
@@ -110,3 +111,51 @@ def test_the_devices_that_are_known_get_their_command_for_a_password(
     assert main(["broker-config", "--json", "--data", str(tmp_path)]) == 0
     text = json.loads(capsys.readouterr().out)["homie-ota.conf"]
     assert "mosquitto_passwd /etc/mosquitto/homie-ota.passwd hall-lamp\n" in text
+
+
+# --- Home Assistant -------------------------------------------------------------------------------------------------
+
+
+def test_home_assistant_may_use_just_the_topics_on_which_it_is_told() -> None:
+    at = topics("hass", object_id(Address("homie/", "hall-lamp")))
+    may = {
+        right: {each.topic for each in access.of_home_assistant("hass") if right in each.access}
+        for right in ("read", "write")
+    }
+    assert all(
+        fits(topic, may["read"]) for topic in (at.config, at.state, at.diagnostics, STATUS, birth("hass"))
+    )
+    assert all(fits(topic, may["write"]) for topic in (at.install, birth("hass")))
+    assert not any(fits(topic, may["write"]) for topic in (at.state, at.diagnostics, STATUS))
+    only_shown = access.of_home_assistant("hass", installs=False)
+    assert not any(fits(at.install, {each.topic}) for each in only_shown)
+    server = {each.topic for each in access.of_server(("homie/",), "hass")}
+    assert all(fits(topic, server) for topic in (*at, STATUS, birth("hass")))
+
+
+def test_its_user_is_a_reader_who_sees_and_presses_and_gets_a_password() -> None:
+    facts = Facts(("homie/",), home_assistant="hass", discovery="ha")
+    text = mosquitto.rights(facts)
+    hers = text.partition("user hass\n")[2].partition("\n\n")[0]
+    for line in (
+        "write homie/+/+/+/set",
+        "write homie-ota/device/+/install",
+        "read homie-ota/status",
+        "readwrite ha/#",
+    ):
+        assert f"topic {line}" in hers.splitlines(), line
+    assert "topic readwrite ha/#" in text.partition("user homie-ota\n")[2].partition("\n\n")[0]
+    assert "homie-ota.passwd hass" in mosquitto.configuration(facts)
+    assert "/install" not in mosquitto.rights(Facts(("homie/",), home_assistant="hass", installs=False))
+    assert "/install" not in mosquitto.rights(Facts(("homie/",), readers=("hass",)))
+
+
+def test_a_user_for_home_assistant_where_it_is_told_nothing_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["broker-config", "--home-assistant", "hass"]) == 2
+    assert "home_assistant = true" in capsys.readouterr().err
+    monkeypatch.setenv("HOMIE_OTA_ANNOUNCE__HOME_ASSISTANT", "true")
+    assert main(["broker-config", "--home-assistant", "hass"]) == 0
+    assert "topic write homie-ota/device/+/install" in capsys.readouterr().out

@@ -29,6 +29,7 @@ class _Users(NamedTuple):
     server: str
     readers: tuple[str, ...]
     shared: str
+    home: str
 
 
 Folder = Annotated[
@@ -40,6 +41,10 @@ Server = Annotated[str, typer.Option("--server-user", metavar="U", help="homie-o
 Readers = Annotated[
     list[str] | None,
     typer.Option("--reader", metavar="U", help="a user who watches and sets, as Home Assistant"),
+]
+Home = Annotated[
+    str,
+    typer.Option("--home-assistant", metavar="U", help="Home Assistant's user, who may press Install, too"),
 ]
 Shared = Annotated[
     str, typer.Option("--shared-user", metavar="U", help="all devices have this user (else each its id)")
@@ -58,13 +63,14 @@ def broker_config(
     port: Port = None,
     server_user: Server = "",
     reader: Readers = None,
+    home_assistant: Home = "",
     shared_user: Shared = "",
     folder: There = "/etc/mosquitto",
 ) -> int:
     """Print both files, or write them into a folder; WrongUse."""
     from homie_ota.mqtt import mosquitto
 
-    users = _Users(server_user, tuple(reader or ()), shared_user)
+    users = _Users(server_user, tuple(reader or ()), shared_user, home_assistant)
     facts = _facts(settings_of(config, data), users, host, port, folder)
     files = {
         mosquitto.CONFIGURATION: mosquitto.configuration(facts),
@@ -91,11 +97,19 @@ def _facts(settings: Settings, users: _Users, host: str, port: int | None, folde
     from homie_ota.mqtt.mosquitto import Facts
 
     server = users.server or settings.mqtt.username or "homie-ota"
-    _check([server, *users.readers, *([users.shared] if users.shared else [])])
+    _check([server, *users.readers, *filter(None, (users.home, users.shared))])
+    if users.home and not settings.announce.home_assistant:
+        raise WrongUse(
+            "Home Assistant is told nothing here: set home_assistant = true in [announce] first, or make its user a "
+            "reader (--reader)."
+        )
     return Facts(
         bases=settings.mqtt.base_topics,
         server=server,
         readers=users.readers,
+        home_assistant=users.home,
+        discovery=settings.announce.home_assistant_prefix,
+        installs=not settings.announce.read_only,
         shared_user=users.shared,
         devices=_devices(settings),
         host=host,

@@ -105,11 +105,25 @@ def of_reader(base: str) -> tuple[Right, ...]:
     return _once([*refused, *told, *of_every_device(base), Right("write", f"{base}+/{_SET}")])
 
 
-def of_server(bases: Iterable[str]) -> tuple[Right, ...]:
+def of_server(bases: Iterable[str], discovery: str = "homeassistant") -> tuple[Right, ...]:
     """What the server may: all below the bases, its own topics, the broker's statistics, Home Assistant's discovery."""
     whole = [Right("readwrite", f"{base}#") for base in bases if not base.endswith("/5/")]
-    own = (Right("readwrite", "homie-ota/#"), Right("readwrite", "homeassistant/#"), Right("read", "$SYS/#"))
+    own = (Right("readwrite", "homie-ota/#"), Right("readwrite", f"{discovery}/#"), Right("read", "$SYS/#"))
     return (*whole, *own)
+
+
+def of_home_assistant(discovery: str, installs: bool = True) -> tuple[Right, ...]:
+    """What Home Assistant may of what the server tells it: see it, clear it away, and where it `installs` press.
+
+    Its own integrations are announced below `discovery` too, and it says there when it has started.
+    """
+    told = ("status", "device/+/update", "device/+/diagnostics")
+    press = (Right("write", "homie-ota/device/+/install"),) if installs else ()
+    return (
+        Right("readwrite", f"{discovery}/#"),
+        *(Right("read", f"homie-ota/{each}") for each in told),
+        *press,
+    )
 
 
 def is_user(device_id: str) -> bool:

@@ -27,11 +27,16 @@ class Facts:
 
     `folder` is where mosquitto has the files of rights and passwords; `largest_image` in bytes; `shared_user` is the
     one user of all devices, empty where each has its own, named as its id; `devices` are the ids that are known.
+    `home_assistant` is the user of Home Assistant, which sees what is told below the prefix `discovery` and, where it
+    `installs`, presses Install.
     """
 
     bases: tuple[str, ...]
     server: str = "homie-ota"
     readers: tuple[str, ...] = ()
+    home_assistant: str = ""
+    discovery: str = "homeassistant"
+    installs: bool = True
     shared_user: str = ""
     devices: tuple[str, ...] = ()
     host: str = ""
@@ -74,8 +79,9 @@ def configuration(facts: Facts) -> str:
 
 
 def _password_commands(facts: Facts, path: str) -> Iterator[str]:
-    users = [facts.server, *facts.readers, *([facts.shared_user] if facts.shared_user else facts.devices)]
-    known = [user for user in dict.fromkeys(users) if user in facts.readers or access.is_user(user)]
+    people = [*facts.readers, *([facts.home_assistant] if facts.home_assistant else [])]
+    users = [facts.server, *people, *([facts.shared_user] if facts.shared_user else facts.devices)]
+    known = [user for user in dict.fromkeys(users) if user in people or access.is_user(user)]
     for number, user in enumerate(known):
         yield f"mosquitto_passwd {'-c ' if not number else ''}{path} {shlex.quote(user)}"
     if not facts.shared_user:
@@ -93,10 +99,18 @@ def rights(facts: Facts) -> str:
         "",
         "# The server; nobody else may publish images, their addresses, $ota, or a configuration.",
         f"user {facts.server}",
-        *_lines("topic", access.of_server(bases)),
+        *_lines("topic", access.of_server(bases, facts.discovery)),
         *(line for reader in facts.readers for line in _reader(reader, bases)),
+        *_home_assistant(facts, bases),
         *everyone,
     )
+
+
+def _home_assistant(facts: Facts, bases: Iterable[str]) -> Iterator[str]:
+    if facts.home_assistant:
+        yield from _reader(facts.home_assistant, bases)
+        yield "# … and sees the devices by discovery" + (", and presses Install." if facts.installs else ".")
+        yield from _lines("topic", access.of_home_assistant(facts.discovery, facts.installs))
 
 
 def _reader(user: str, bases: Iterable[str]) -> Iterator[str]:
