@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from homie_ota.model import DeploymentState, Outcome
+from homie_ota.web.api import vocabulary
 from homie_ota.web.api.description import ALWAYS, PARAMETERS, TAGS, operations
 from homie_ota.web.api.examples import OBJECTS
 from web.world import World
@@ -113,3 +115,24 @@ def test_it_says_how_to_log_in_and_where_the_server_is(told: Json) -> None:
     assert told["security"] == [{"token": []}, {"password": []}, {"session": []}]
     assert told["servers"] == [{"url": "/api/v1"}]
     assert told["info"]["description"]
+
+
+def test_words_that_are_one_of_a_few_are_all_named(told: Json) -> None:
+    schemas = told["components"]["schemas"]
+    state = schemas["DeploymentShape"]["properties"]["state"]["enum"]
+    assert state == [each.value for each in DeploymentState]
+    outcome = schemas["DeploymentShape"]["properties"]["outcome"]["anyOf"]
+    assert next(each for each in outcome if each["type"] == "string")["enum"] == list(Outcome)
+    (asked,) = [each for each in told["paths"]["/devices"]["get"]["parameters"] if each["name"] == "sort"]
+    assert {"id", "-signal", "needs"} <= set(asked["schema"]["enum"])
+
+
+def test_every_word_that_a_parameter_names_is_taken(world: World, told: Json) -> None:
+    for (path, name), words in vocabulary.TAKEN.items():
+        if "{" not in path:
+            for word in words:
+                assert world.client().get(f"/api/v1{path}", params={name: word}).status_code == 200, (
+                    path,
+                    name,
+                    word,
+                )

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from homie_ota.web.api import vocabulary
 from homie_ota.web.api.examples import OBJECTS
 from homie_ota.web.people import needed
 
@@ -171,7 +172,8 @@ def complete(told: Json) -> Json:
             _explain(path, parameter)
         _answer(operation, parts["responses"])
     told["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.values() if text]
-    schemas = parts.setdefault("schemas", {})
+    vocabulary.put_into(told)
+    schemas = parts["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # wrong use is told as any other problem
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
