@@ -73,12 +73,13 @@ tests:
 	$(BIN)/pytest $(if $(TESTS),$(TESTS),-n $(shell expr $$(nproc) + 1) --dist worksteal)
 
 # docs/explanation/architecture.md: the table of modules, from their docstrings; docs/reference/lifecycle.md: the life of a deployment;
-# docs/reference/api.md: the routes and errors of the API;
+# docs/reference/api.md: the routes and errors of the API; docs/reference/commands.md: the commands and their options;
 # then all of docs/ as pages in build/docs, where a link that leads nowhere is an error
 docs: setup-dev
 	$(BIN)/python scripts/architecture.py
 	$(BIN)/python scripts/lifecycle.py
 	$(BIN)/python scripts/apipage.py
+	$(BIN)/python scripts/commands.py
 	$(BIN)/python scripts/docsite.py
 
 # requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)

@@ -56,10 +56,10 @@ class WebServer:
         images.mkdir(exist_ok=True)
         overrides = {"http": {"host": "127.0.0.1"}, "storage": {"data_dir": folder}, "auth": auth}
         self.settings = Settings.model_validate(overrides)
-        shell = web.Shell(self.settings, self.database, ImageFiles(images), Bus())
+        self.shell = web.Shell(self.settings, self.database, ImageFiles(images), Bus())
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.app = web.build(shell)
+        self.app = web.build(self.shell)
         self._server = uvicorn.Server(uvicorn.Config(self.app, lifespan="off", log_config=None))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

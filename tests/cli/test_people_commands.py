@@ -115,6 +115,7 @@ def test_a_whole_log_is_said_to_be_whole_with_the_hash_to_keep(way: Way, server:
 
 def test_an_exported_log_is_checked_anywhere(way: Way, server: WebServer, tmp_path: Path, run: Run) -> None:
     way("user", "add", "bob")
+    way("user", "role", "bob", "viewer")
     file = tmp_path / "audit.jsonl"
     assert way("audit", "export", "-o", str(file))[0] == 0
     assert way("audit", "export")[1] == file.read_text()

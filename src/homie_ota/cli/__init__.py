@@ -77,10 +77,13 @@ def _parsed(argv: Sequence[str]) -> Any:
 
 
 def _misused(error: Any) -> int:
+    """Wrong use: how it is used, what is wrong, and where to read on."""
     context = getattr(error, "ctx", None)
-    if context is not None:
-        sys.stderr.write(f"{context.get_usage()}\n")
-    return _failed(error.format_message(), WRONG_USE)
+    if context is None:
+        return _failed(error.format_message(), WRONG_USE)
+    sys.stderr.write(f"{context.get_usage()}\n")
+    words = " ".join(error.format_message().split())
+    return _failed(f"{words} `{context.command_path} --help` tells more.", WRONG_USE)
 
 
 def _failed(sentence: str, status: int) -> int:

@@ -49,11 +49,24 @@ SECTIONS: dict[str, dict[str, Line]] = {
         "unpin": Line("marks:unpin", "let go of a device"),
         "tag": Line("marks:tag", "give a device a tag"),
         "untag": Line("marks:untag", "take a tag away from a device"),
+        "set": Line("values:set_value", "send a value to a property of a device"),
+        "looked": Line("history:looked", "say that you looked at a failed update"),
         "knocks": Line("knocks:knocks", "list sketches without Homie that ask for an update, to be adopted"),
         "adopt": Line("knocks:adopt", "make one of those that knock a device"),
         "release": Line("queue:release", "let a device have an image again that it was kept from"),
     },
+    "Going and coming back": {
+        "delete": Line("", "delete a device, or an image that nobody needs"),
+        "delete device": Line(
+            "removing:delete_device", "forget a device and clear what it left on the broker"
+        ),
+        "delete firmware": Line("firmware:delete", "delete an image that nobody needs"),
+        "removed": Line("removing:removed", "list deleted devices that can be put back"),
+        "undo": Line("removing:undo", "put a deleted device back"),
+        "prune": Line("firmware:prune", "delete old images that nobody needs"),
+    },
     "Firmware": {
+        "download": Line("files:download", "save an image of the server as a file"),
         "upload": Line("firmware:upload", "store a firmware file on the server"),
         "firmware": Line("firmware:firmware", "list the stored firmware, or do something with it"),
         "firmware show": Line("firmware:show_one", "show one image: what is inside, and who needs it"),
@@ -82,11 +95,19 @@ SECTIONS: dict[str, dict[str, Line]] = {
         ),
         "rollout abort": Line("rollout:abort", "take back what was not sent"),
         "rollout revert": Line("rollout:revert", "send every updated device what it ran before"),
+        "deployments": Line("history:deployments", "list what was sent, the newest first"),
+        "deployment": Line("history:deployment", "show one deployment with its story, or watch it"),
+        "quarantine": Line("history:quarantine", "list images that are kept from devices"),
         "cancel": Line("update:cancel", "take back deployments that are still queued"),
         "case": Line("cases:case", "write down how a deployment went, as one file"),
         "leftovers": Line(
             "queue:leftovers", "list what is kept on the broker that makes devices update at every connect"
         ),
+    },
+    "What happens": {
+        "log": Line("events:log", "show what happened last"),
+        "events": Line("events:events", "tell events, all that are kept or as they come"),
+        "health": Line("health:health", "say how the server is"),
     },
     "People": {
         "user": Line("", "make and change accounts, passwords and roles", epilog=PEOPLE),

@@ -10,6 +10,7 @@ import typer
 
 from homie_ota.cli import show
 from homie_ota.cli.asked import asked
+from homie_ota.cli.bars import transfer
 from homie_ota.cli.images import describe
 from homie_ota.cli.options import WHICH, Firmware
 from homie_ota.errors import Conflict, NotFound, WrongUse
@@ -200,14 +201,9 @@ def upload(
 ) -> int:
     """Store a firmware file."""
     order = asked(ctx)
-    stored = order.api().upload(
-        file,
-        description=description,
-        name=name,
-        version=version,
-        override=override,
-        progress=_progress if sys.stderr.isatty() and not order.json else None,
-    )
+    about = {"description": description, "name": name, "version": version, "override": override}
+    with transfer(file.name, quiet=order.json) as progress:
+        stored = order.api().upload(file, **about, progress=progress)
     if order.json:
         show.as_json(stored)
         return 0
@@ -218,12 +214,6 @@ def upload(
     for warning in [*(stored.get("remarks") or []), *(stored.get("warnings") or [])]:
         show.say(f"Mind: {warning}")
     return 0
-
-
-def _progress(sent: int, whole: int) -> None:
-    end = "\r\033[K" if sent == whole else ""
-    sys.stderr.write(f"\r{show.percent(sent, whole):>6}{end}")
-    sys.stderr.flush()
 
 
 def choose(stored: list[Json], wanted: str) -> list[Json]:

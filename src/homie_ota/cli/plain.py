@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from typer import BadParameter
 from typer._click.core import Context
+from typer._click.exceptions import UsageError
 from typer._click.formatting import HelpFormatter
 from typer._click.parser import _OptionParser, _ParsingState
 from typer.core import TyperArgument, TyperOption
@@ -100,13 +101,21 @@ def prepare(param: Shown) -> None:
 
 
 class Words(_OptionParser):
-    """The parser of typer, to which an argument with a space in it is no option, unless it is `--name=a value`."""
+    """The parser of typer, to which `-5` and what has a space in it is no option, unless it is `--name=a value`."""
 
     def _process_opts(self, arg: str, state: _ParsingState) -> None:
-        if " " in arg and arg.partition("=")[0] not in self._long_opt:
+        if _is_number(arg) or (" " in arg and arg.partition("=")[0] not in self._long_opt):
             state.largs.append(arg)
-        else:
+            return
+        try:
             super()._process_opts(arg, state)
+        except UsageError as error:
+            error.ctx = error.ctx or self.ctx  # so that the usage of the command can be told
+            raise
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdecimal()
 
 
 def parser(ctx: Context, params: Sequence[Any]) -> Words:

@@ -6,19 +6,18 @@ status: 1 where it stopped, or where a device failed.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from homie_ota.cli import answers, rollout_show, show
 from homie_ota.cli import order as orders
-from homie_ota.cli import rollout_show, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.firmware import choose
+from homie_ota.cli.following import watch_rollout
 from homie_ota.cli.options import Reason, To, Watch, Yes
 from homie_ota.cli.order import planned
-from homie_ota.errors import WrongUse
 
 if TYPE_CHECKING:
     from homie_ota.client import Api
@@ -61,7 +60,7 @@ def one(ctx: typer.Context, number: Number, outcome: Outcome = "", watch: Watch 
     order = asked(ctx)
     api = order.api()
     if watch:
-        return follow(api, number, as_json=order.json)
+        return watch_rollout(api, number, as_json=order.json)
     found = api.rollout(number)
     members = list(api.members(number, outcome))
     if order.json:
@@ -103,7 +102,7 @@ def create(
         return FAILED
     made = api.create_rollout({**wanted, "name": name, "start": start})
     if watch and start:
-        return follow(api, made["id"], as_json=how.json)
+        return watch_rollout(api, made["id"], as_json=how.json)
     if how.json:
         show.as_json(made)
     else:
@@ -148,7 +147,7 @@ def _steer(ctx: typer.Context, number: int, how: str, reason: str, watch: bool) 
     if not order.json:
         show.line(str(done.get("detail")))
     if watch:
-        return follow(api, number, as_json=order.json)
+        return watch_rollout(api, number, as_json=order.json)
     if order.json:
         show.as_json(done)
     return 0
@@ -174,30 +173,11 @@ def agreed(seen: Sequence[Json], how: Answers) -> bool:
         rollout_show.preview(each)
     if how.yes or not count:
         return True
-    if how.json or not sys.stdin.isatty():
-        raise WrongUse(f"{count} devices would be updated. Say --yes to do that without being asked.")
     back = [each["way_back"]["text"].partition(".")[0] for each in seen if each["way_back"]["asks"]]
     asks = f" ({'; '.join(back)})" if back else ""
-    sys.stderr.write(f"Update {count} {'device' if count == 1 else 'devices'}{asks}? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def follow(api: Api, number: int, *, as_json: bool) -> int:
-    """Tell what happens until its waves have ended or it stops; the exit status of the whole."""
-    from homie_ota.client import watching
-
-    told, gates = 0, dict[int, str]()
-    last: Json = {}
-    for last in api.follow_rollout(number):
-        if as_json:
-            show.as_json_line(last)
-            continue
-        told = rollout_show.news(last, told)
-        rollout_show.gates(last, gates)
-        sys.stdout.flush()
-    if not as_json:
-        show.line(rollout_show.made(last))
-    if not as_json and (follow := watching.to_follow(last)):
-        show.line(follow)
-    return 0 if watching.went_well(last) else FAILED
+    return answers.agreed(
+        f"Update {count} {'device' if count == 1 else 'devices'}{asks}?",
+        f"{count} devices would be updated.",
+        yes=False,
+        json=how.json,
+    )

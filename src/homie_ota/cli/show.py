@@ -1,4 +1,4 @@
-"""How answers look on a terminal: plain aligned tables, or JSON.
+"""How answers look on a terminal: tables, drawn or plain, or JSON.
 
 Rule: what a device or a server said is freed of control and direction characters before a terminal sees it.
 """
@@ -33,6 +33,12 @@ def line(text: str = "") -> None:
     sys.stdout.write(clean(text) + "\n")
 
 
+def now(text: str) -> None:
+    """One line on standard output, at once: somebody is watching."""
+    line(text)
+    sys.stdout.flush()
+
+
 def as_json(value: Any) -> None:
     """A value as JSON; in ASCII, so that nothing in it can act on a terminal."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
@@ -45,12 +51,17 @@ def as_json_line(value: Any) -> None:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows under their heads, aligned; numbers to the right."""
-    texts = [[clean("" if cell is None else cell, _LONGEST) for cell in row] for row in rows]
+    """Rows under their heads, aligned, numbers to the right; drawn on a terminal, plain text for a pipe or a file."""
     right = [
         bool(rows) and all(isinstance(row[at], int | float | None) for row in rows)
         for at in range(len(heads))
     ]
+    if sys.stdout.isatty():
+        from homie_ota.cli.drawing import draw
+
+        draw(heads, [[clean("" if cell is None else cell) for cell in row] for row in rows], right)
+        return
+    texts = [[clean("" if cell is None else cell, _LONGEST) for cell in row] for row in rows]
     widths = [max(_width(row[at]) for row in (list(heads), *texts)) for at in range(len(heads))]
     for row in (list(heads), *texts):
         cells = [_padded(cell, *how) for cell, how in zip(row, zip(widths, right, strict=True), strict=True)]

@@ -6,7 +6,6 @@ asked about, and becomes a rollout: a canary, then more.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,11 +15,12 @@ from homie_ota.cli import rollout, rollout_show, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import choose, hashes
+from homie_ota.cli.following import watch_deployments, watch_rollout
 from homie_ota.cli.options import To, Watch, Yes
 from homie_ota.cli.order import all_at_once as at_once
 from homie_ota.cli.plan import is_several, judge, query_of
 from homie_ota.errors import NotEligible, NotFound, WrongUse
-from homie_ota.model import ENDED, DeploymentState
+from homie_ota.model import ENDED
 
 if TYPE_CHECKING:
     from homie_ota.client import Api
@@ -95,7 +95,7 @@ def _single(wish: _Wish, target: str) -> int:
 def _ordered(wish: _Wish, device: str, wanted: str) -> int:
     made = wish.api.order(device, wanted, wish.override)
     if wish.how.watch:
-        return FAILED if _watch(wish.api, {device: made}, wish.how.json) else 0
+        return FAILED if watch_deployments(wish.api, {device: made}, wish.how.json) else 0
     if wish.how.json:
         _as_json(ordered=[made])
     else:
@@ -178,7 +178,7 @@ def _nothing(orders: Sequence[_Asked], how: rollout.Answers) -> int:
 def _started(wish: _Wish, wanted: Sequence[_Asked], skipped: Sequence[Json]) -> int:
     made = [wish.api.create_rollout({**each.order, "start": True}) for each in wanted]
     if wish.how.watch:
-        return max([rollout.follow(wish.api, each["id"], as_json=wish.how.json) for each in made])
+        return max([watch_rollout(wish.api, each["id"], as_json=wish.how.json) for each in made])
     if wish.how.json:
         _as_json(rollouts=made, skipped=skipped)
         return 0
@@ -187,43 +187,6 @@ def _started(wish: _Wish, wanted: Sequence[_Asked], skipped: Sequence[Json]) -> 
             f"{rollout_show.made(each)}. Look at it with `homie-ota rollout show {each['id']} --watch`."
         )
     return 0
-
-
-# --- What became of them -------------------------------------------------------------------------------------------
-
-
-def _watch(api: Api, made: dict[str, Json], as_json: bool) -> bool:
-    """Tell every change until all have ended; True when one did not succeed."""
-    from homie_ota.client import watching
-
-    told: dict[int, int] = {}
-    latest: dict[str, Json] = {}
-    for attempt in api.follow(each["id"] for each in made.values()):
-        number, latest[attempt["device"]] = attempt["id"], attempt
-        if as_json:
-            show.as_json_line(attempt)
-        else:
-            told[number] = _tell(attempt["device"].rpartition("~")[2], attempt, told.get(number, 0))
-    for attempt in latest.values():
-        if not as_json and (ending := watching.ending(attempt)):
-            show.line(ending)
-    return not all(watching.has_succeeded(attempt) for attempt in latest.values())
-
-
-def _tell(name: str, deployment: Json, told: int) -> int:
-    """A line for each move after the first `told`, also for those between two looks; how many there are by now."""
-    moves = [each for each in deployment.get("events") or () if each.get("data", {}).get("state")]
-    attempt = f"attempt {deployment['attempt']} " if deployment.get("attempt", 1) > 1 else ""
-    for move in moves[told:]:
-        reason = f": {move['data']['reason']}" if move["data"].get("reason") else ""
-        show.line(f"{show.clock(move.get('at'))}  {name}  {attempt}{move['data']['state']}{reason}")
-    sys.stdout.flush()
-    done = show.percent(deployment.get("bytes_done"), deployment.get("bytes_total"))
-    if deployment["state"] == DeploymentState.TRANSFERRING and done and sys.stderr.isatty():
-        # Only where the next line can overwrite it.
-        sys.stderr.write(f"{show.clean(name)}  {done}\033[K\r")
-        sys.stderr.flush()
-    return len(moves)
 
 
 # --- Cancel --------------------------------------------------------------------------------------------------------

@@ -18,16 +18,17 @@ from homie_ota.client.devices import DeviceCalls
 from homie_ota.client.form import Form, Progress
 from homie_ota.client.knocks import KnockCalls
 from homie_ota.client.rollouts import RolloutCalls
+from homie_ota.client.streams import StreamCalls, Wanted
 from homie_ota.errors import Unreachable, WrongUse
 
-__all__ = ["API", "DEFAULT_SERVER", "Api", "Json"]
+__all__ = ["API", "DEFAULT_SERVER", "Api", "Json", "Wanted"]
 
 DEFAULT_SERVER = "http://127.0.0.1:9080"
 PAGE = 200
 """Items asked for at once."""
 
 
-class Api(DeviceCalls, KnockCalls, RolloutCalls):
+class Api(DeviceCalls, KnockCalls, RolloutCalls, StreamCalls):
     """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
 
     Without an address it is the one on this machine, DEFAULT_SERVER.
@@ -37,6 +38,11 @@ class Api(DeviceCalls, KnockCalls, RolloutCalls):
 
     def __init__(self, server: str = "", token: str = "", *, timeout: float = 30.0) -> None:
         super().__init__(Connection(server or DEFAULT_SERVER, token, timeout))
+
+    def health(self) -> Json:
+        """How the server is; Unreachable where it is not."""
+        found = self._connection.request("GET", "/healthz")
+        return found if isinstance(found, dict) else self._connection.strange()
 
     # --- Devices ---
 

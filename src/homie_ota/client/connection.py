@@ -59,6 +59,8 @@ _BY_STATUS: dict[int, type[HomieOtaError]] = {
 }
 """For answers without a code that we know, such as those of a proxy in between."""
 
+CHUNK = 64 * 1024
+
 
 Body = bytes | Iterable[bytes] | None
 
@@ -104,6 +106,13 @@ class Connection:
         """The bytes of an answer that is no JSON; raises as `request`."""
         with self._answer(path) as answer:
             return answer.read()
+
+    def pieces(self, path: str) -> Iterator[tuple[bytes, int]]:
+        """The bytes of an answer piece by piece, each with how many it will be in all; raises as `request`."""
+        with self._answer(path) as answer:
+            whole = int(answer.headers.get("Content-Length") or 0)
+            while piece := answer.read(CHUNK):
+                yield piece, whole
 
     def lines(self, path: str) -> Iterator[str]:
         """The lines of an answer as they come, however long that takes; raises as `request`."""

@@ -1,0 +1,84 @@
+"""`delete`, `removed` and `undo`: devices go, and come back.
+
+Rule: a device that is deleted can be put back for a day; before it goes a person is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from homie_ota.cli import show
+from homie_ota.cli.answers import agreed, done
+from homie_ota.cli.asked import asked
+from homie_ota.cli.devices import bare, key
+from homie_ota.cli.options import Device, Yes
+from homie_ota.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from homie_ota.client import Api
+
+Json = dict[str, Any]
+NOT_WANTED = 1
+Which = Annotated[str, typer.Argument(metavar="DEVICE|NUMBER", help="as `homie-ota removed` lists it")]
+
+
+def delete_device(ctx: typer.Context, device: Device, yes: Yes = False) -> int:
+    """Delete a device.
+
+    The server forgets it and clears its retained topics on the broker; `homie-ota undo` puts it back for a day. Refused
+    (4) while it is online or being updated.
+    """
+    order = asked(ctx)
+    api = order.api()
+    found = api.device(device)
+    name = bare(found)
+    if not agreed(
+        f"Delete {name} ({found.get('state')})?", f"{name} would be deleted.", yes=yes, json=order.json
+    ):
+        return NOT_WANTED
+    gone = api.delete_device(key(found))
+    return done(order, gone, f"{gone.get('detail')} It comes back with `homie-ota undo {name}`, for a day.")
+
+
+def removed(ctx: typer.Context) -> int:
+    """List deleted devices."""
+    order = asked(ctx)
+    found = order.api().removed()
+    if order.json:
+        show.as_json(found)
+        return 0
+    rows = [
+        (each["number"], each["device"], each["name"], show.age(each["deleted_at"]), each["deleted_by"],
+         show.moment(each["kept_until"]))
+        for each in found
+    ]  # fmt: skip
+    show.table(("NUMBER", "DEVICE", "NAME", "DELETED", "BY", "KEPT UNTIL"), rows)
+    return 0
+
+
+def undo(ctx: typer.Context, which: Which) -> int:
+    """Put a device back.
+
+    With its values, history and marks; nothing that would start an update comes back.
+    """
+    order = asked(ctx)
+    api = order.api()
+    return done(order, api.put_back(_number(api, which)))
+
+
+def _number(api: Api, word: str) -> int:
+    """The copy that is meant: its own number, or the newest one of a device."""
+    found = [each for each in api.removed() if _is_meant(each, word)]
+    if not found:
+        raise NotFound(f"No deleted device {word!r} is kept. Look at the list with `homie-ota removed`.")
+    if len({each["device"] for each in found}) > 1:
+        names = ", ".join(each["device"] for each in found)
+        raise Conflict(f"{word!r} is {len(found)} deleted devices: {names}. Say which one.")
+    return int(found[0]["number"])
+
+
+def _is_meant(copy: Json, word: str) -> bool:
+    device = str(copy["device"])
+    return word in (str(copy["number"]), device, device.rpartition("~")[2])

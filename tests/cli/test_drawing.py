@@ -1,0 +1,129 @@
+"""What a terminal sees beside plain text: tables, bars, and nothing that a device could make of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cli.conftest import Run
+from cli.terminal import Terminal
+from homie_ota import client
+from homie_ota.cli import bars, show
+from homie_ota.rollout.lifecycle import Event
+from homie_ota.simulator.images import make_image
+from webserver import WebServer
+
+EVIL = "[red]evil[/red] :smile: [link=x]y[/link]\x1b]0;title\x07\x1b[2J\u202e"
+
+
+Screen = Callable[[], tuple[Terminal, Terminal]]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Makes standard output and standard error a terminal without colours, 120 wide, for the rest of the test."""
+
+    def screen() -> tuple[Terminal, Terminal]:
+        for name, value in (("COLUMNS", "120"), ("TERM", "xterm"), ("NO_COLOR", "1")):
+            monkeypatch.setenv(name, value)
+        out, err = Terminal(), Terminal()
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        return out, err
+
+    return screen
+
+
+def test_a_terminal_gets_a_drawn_table_with_all_that_plain_text_has(
+    server: WebServer, run: Run, screen: Screen
+) -> None:
+    out, _err = screen()
+    server.add_device(1, "hall-lamp", name="Hall", ip="10.0.0.7")
+    assert run("devices")[0] == 0
+    drawn = out.getvalue()
+    assert "─" in drawn
+    for word in ("ID", "hall-lamp", "homie/", "ready", "10.0.0.7", "Hall"):
+        assert word in drawn
+
+
+def test_names_are_drawn_as_they_are_neither_markup_nor_escapes(
+    server: WebServer, run: Run, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _err = screen()
+    monkeypatch.setenv("COLUMNS", "300")
+    server.add_device(1, "lamp", name=EVIL)
+    server.add_reading(1, "relay", "on", EVIL)
+    for argv in (("devices",), ("device", "lamp")):
+        assert run(*argv)[0] == 0
+    drawn = out.getvalue()
+    assert drawn.count("[red]evil[/red] :smile: [link=x]y[/link]") >= 2
+    assert not set(drawn) & {"\x07", "\u202e"}
+    assert "\x1b]" not in drawn
+    assert "\x1b[2J" not in drawn
+
+
+def test_states_have_a_colour_where_the_terminal_has_any(
+    monkeypatch: pytest.MonkeyPatch, screen: Screen
+) -> None:
+    out, _err = screen()
+    monkeypatch.delenv("NO_COLOR")
+    show.table(("ID", "STATE"), [("a", "ready"), ("b", "lost")])
+    assert "\x1b[32mready" in out.getvalue()
+    assert "\x1b[31mlost" in out.getvalue()
+
+
+def test_an_upload_has_a_bar_with_rate_and_time_left(run: Run, tmp_path: Path, screen: Screen) -> None:
+    out, err = screen()
+    path = tmp_path / "[b]lamp.bin"
+    path.write_bytes(make_image("lamp", "2.0.0", size=900_000))
+    assert run("upload", str(path))[0] == 0
+    drawn = err.getvalue()
+    assert "[b]lamp.bin" in drawn
+    assert "kB" in drawn or "MB" in drawn
+    assert "100%" in drawn
+    assert "lamp 2.0.0 stored" in out.getvalue()
+
+
+def test_json_and_pipes_have_no_bars(run: Run, tmp_path: Path, screen: Screen) -> None:
+    _out, err = screen()
+    path = tmp_path / "lamp.bin"
+    path.write_bytes(make_image("lamp", "2.0.0", size=50_000))
+    assert run("upload", str(path), "--json")[0] == 0
+    assert err.getvalue() == ""
+
+
+def test_a_transfer_that_is_watched_has_a_bar_until_it_ends(
+    server: WebServer, run: Run, upload: Callable[..., str], screen: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    sha256 = upload()
+    server.add_device(1, "hall")
+    out, _err = screen()
+    shown: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(bars.Bars, "show", lambda _, name, done, whole: shown.append((name, done, whole)))
+    dropped: list[str] = []
+    monkeypatch.setattr(bars.Bars, "drop", lambda _, name: dropped.append(name))
+    steps = iter(
+        [(Event.OFFER,), (Event.ACCEPT,), (Event.FLASH, Event.CONFIRM, Event.HEAL)],
+    )
+    clock = SimpleNamespace(sleep=lambda _: server.move(1, *next(steps)), monotonic=lambda: 0.0)
+    monkeypatch.setattr(client, "time", clock)
+    assert run("update", "hall", "--to", sha256, "--watch")[0] == 0
+    assert {(name, whole) for name, _, whole in shown} == {("hall", 50_000)}
+    assert dropped[-1] == "hall"
+    assert "succeeded" in out.getvalue()
+
+
+def test_only_some_bars_are_drawn_at_a_time(screen: Screen) -> None:
+    _out, err = screen()
+    with bars.Bars(in_bytes=True) as drawn:
+        for number in range(30):
+            drawn.show(f"lamp-{number}", 1, 10)
+        drawn.drop("lamp-0")
+        drawn.show("lamp-29", 5, 10)
+    assert "lamp-29" in err.getvalue()
+    assert "lamp-20" not in err.getvalue()
