@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from homie_ota.announce import patience
 from homie_ota.announce.around import Around
-from homie_ota.store import recipients, tail, telling, troubles
+from homie_ota.store import recipients, tail, troubles
 from homie_ota.store.database import Connection
 from homie_ota.store.recipients import Recipient
 
@@ -27,8 +27,6 @@ SAVE = 1.0
 """Seconds after which what was told is written down while there is more to tell."""
 IDLE = 300.0
 """Seconds after which it is written down how far an idle recipient came."""
-A_PART = 100
-"""Events read at a time."""
 TEST = "test"
 """The kind of an event that a person makes to see whether it arrives; it is for everybody."""
 
@@ -47,7 +45,13 @@ class Addressee(Protocol):
 
     name: str
     label: str
-    kinds: frozenset[str]
+    wanted: tail.Wanted
+
+    async def check(self) -> str:
+        """Whether it can be told at all; else a sentence that says why not."""
+
+    def read(self, conn: Connection, after: int, settled: int) -> tail.Part:
+        """The next events behind a number that are for it, with whatever its `letter` needs."""
 
     def letter(self, rows: Sequence[Row], now: float) -> Letter | None:
         """The next message, of events that are for it; None: not now."""
@@ -65,7 +69,6 @@ class Courier:
     def __init__(self, around: Around, to: Addressee) -> None:
         self._around, self._to = around, to
         self._settling = tail.Settling()
-        self._wanted = tail.Wanted(kinds=to.kinds | {TEST} if to.kinds else frozenset())
         self._known = self._saved = Recipient(to.name, 0)
         self._saved_at = 0.0
 
@@ -73,6 +76,9 @@ class Courier:
         """Tell it what happens."""
         database = self._around.database
         self._known = self._saved = await database.write(lambda conn: recipients.begin(conn, self._to.name))
+        why = await self._to.check()
+        if why:
+            await self._refused(why)
         try:
             while True:
                 if not await self.look():
@@ -102,9 +108,7 @@ class Courier:
 
     def _read(self, conn: Connection) -> tail.Part:
         self._settling.look(conn, time.monotonic())
-        settled, after = self._settling.upto, self._known.reached
-        part = tail.part(conn, self._wanted, after=after, settled=settled, limit=A_PART)
-        return part._replace(rows=telling.complete(conn, part.rows))
+        return self._to.read(conn, self._known.reached, self._settling.upto)
 
     def _letter(self, rows: Sequence[Row]) -> Letter | None:
         now = self._around.clock()
@@ -116,16 +120,20 @@ class Courier:
         except Exception:
             log.exception("A message to %s could not be made.", self._to.label)
             why = "The message could not be made; the log says why."
+        if why:
+            await self._refused(why)
+            return False
         now, before = self._around.clock(), self._known
-        if not why:
-            self._known = patience.told(before, max(letter.upto, before.reached), now)
-            if before.is_dead:
-                await self._revived(before, now)
-            return True
+        self._known = patience.told(before, max(letter.upto, before.reached), now)
+        if before.is_dead:
+            await self._revived(before, now)
+        return True
+
+    async def _refused(self, why: str) -> None:
+        now, before = self._around.clock(), self._known
         self._known = patience.refused(before, why, now, self._around.settings.announce.give_up_after)
         log.warning("%s was not told (try %d): %s", self._to.label, self._known.tries, why)
         await self._failed(before, now)
-        return False
 
     async def _failed(self, before: Recipient, now: float) -> None:
         """Drop what is too old, once it is given up, and write down how it stands."""
@@ -135,11 +143,13 @@ class Courier:
             known = self._known
             if known.is_dead:
                 upto = self._settling.upto
-                gone = recipients.overdue(conn, self._wanted, after=known.reached, upto=upto, before=oldest)
+                gone = recipients.overdue(
+                    conn, self._to.wanted, after=known.reached, upto=upto, before=oldest
+                )
                 known = patience.dropped(known, gone.many, gone.upto) if gone.many else known
             if known.is_dead and not before.is_dead:
                 troubles.began(conn, self._key, self._text(known), now)
-            known = known._replace(waiting=recipients.waiting(conn, self._wanted, known.reached))
+            known = known._replace(waiting=recipients.waiting(conn, self._to.wanted, known.reached))
             recipients.save(conn, known)
             return known
 

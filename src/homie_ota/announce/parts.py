@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from homie_ota.announce import Part, watching, webhooks
+from homie_ota.announce import Part, notifying, watching, webhooks
 from homie_ota.announce.around import Around
 
 PARTS: tuple[Callable[[Around], dict[str, Part]], ...] = (
     watching.parts,
+    notifying.parts,
     webhooks.parts,
 )
 """Each says which parts it brings, by their names for the log; none where the settings do not ask for it."""

@@ -14,12 +14,16 @@ from urllib.parse import urlsplit
 
 from homie_ota.announce import Part
 from homie_ota.announce.around import Around
-from homie_ota.announce.courier import Courier, Letter, Row
+from homie_ota.announce.courier import TEST, Courier, Letter, Row
 from homie_ota.announce.posting import post
 from homie_ota.announce.signing import headers
 from homie_ota.config.announcing import Webhook
-from homie_ota.store import telling
+from homie_ota.store import tail, telling
+from homie_ota.store.database import Connection
 from homie_ota.store.recipients import Recipient
+
+A_PART = 100
+"""Events read at a time."""
 
 
 class Content(NamedTuple):
@@ -35,7 +39,16 @@ class Hook:
     def __init__(self, of: Webhook) -> None:
         self._of = of
         self.name, self.label = name_of(of), label_of(of)
-        self.kinds = frozenset(of.events)
+        self.wanted = tail.Wanted(kinds=frozenset({*of.events, TEST}) if of.events else frozenset())
+
+    async def check(self) -> str:
+        """The settings have looked at it."""
+        return ""
+
+    def read(self, conn: Connection, after: int, settled: int) -> tail.Part:
+        """As everybody is told them."""
+        part = tail.part(conn, self.wanted, after=after, settled=settled, limit=A_PART)
+        return part._replace(rows=telling.complete(conn, part.rows))
 
     def letter(self, rows: Sequence[Row], now: float) -> Letter | None:  # noqa: ARG002 - at any time
         """The first of the events."""

@@ -67,18 +67,13 @@ class Overdue(NamedTuple):
 
 def overdue(conn: Connection, wanted: tail.Wanted, *, after: int, upto: int, before: float) -> Overdue:
     """The wanted events behind `after` and up to `upto` that are of a time earlier than `before`."""
-    query = sa.select(sa.func.count(), sa.func.max(event.c.seq)).where(
-        event.c.seq > after, event.c.seq <= upto, event.c.at < before
-    )
-    if wanted.kinds:
-        query = query.where(event.c.kind.in_(sorted(wanted.kinds)))
+    old = (event.c.seq > after, event.c.seq <= upto, event.c.at < before)
+    query = sa.select(sa.func.count(), sa.func.max(event.c.seq)).where(*old, *wanted.conditions())
     count, last = conn.execute(query).one()
     return Overdue(count, last or after)
 
 
 def waiting(conn: Connection, wanted: tail.Wanted, after: int) -> int:
     """How many wanted events are behind a number."""
-    query = sa.select(sa.func.count()).where(event.c.seq > after)
-    if wanted.kinds:
-        query = query.where(event.c.kind.in_(sorted(wanted.kinds)))
+    query = sa.select(sa.func.count()).select_from(event).where(event.c.seq > after, *wanted.conditions())
     return conn.execute(query).scalar_one()

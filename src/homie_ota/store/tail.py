@@ -20,10 +20,20 @@ AT_ONCE = 500
 
 
 class Wanted(NamedTuple):
-    """Which events: empty and None are any."""
+    """Which events: empty and None are any. `only` is a further condition on their columns."""
 
     device_pk: int | None = None
     kinds: Collection[str] = ()
+    only: sa.ColumnElement[bool] | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """The same as conditions of a query."""
+        found = [] if self.only is None else [self.only]
+        if self.device_pk is not None:
+            found.append(event.c.device_pk == self.device_pk)
+        if self.kinds:
+            found.append(event.c.kind.in_(sorted(self.kinds)))
+        return found
 
 
 class Part(NamedTuple):
@@ -76,10 +86,6 @@ def part(conn: Connection, wanted: Wanted, *, after: int, settled: int, limit: i
         if seq > reached + 1 and seq - 1 > settled:
             break
         reached = seq
-    chosen = sa.select(event).where(event.c.seq > after, event.c.seq <= reached)
-    if wanted.device_pk is not None:
-        chosen = chosen.where(event.c.device_pk == wanted.device_pk)
-    if wanted.kinds:
-        chosen = chosen.where(event.c.kind.in_(sorted(wanted.kinds)))
+    chosen = sa.select(event).where(event.c.seq > after, event.c.seq <= reached, *wanted.conditions())
     rows = [dict(row) for row in conn.execute(chosen.order_by(event.c.seq)).mappings()]
     return Part(rows, reached, len(seqs) == limit and reached == seqs[-1])
