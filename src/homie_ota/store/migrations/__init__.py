@@ -1,7 +1,8 @@
 """Brings a database from any earlier version to this one, with Alembic.
 
 Rule: a migration is written once and never changed; HEAD names the newest, so that an up-to-date database is recognised
-without importing Alembic (10 MB; design, decision 14).
+without importing Alembic (10 MB; design, decision 14). After writing one, `python scripts/released.py` keeps what it
+makes as a dump in tests/store/released/, from which every later version is tried.
 """
 
 from __future__ import annotations
