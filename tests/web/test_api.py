@@ -307,3 +307,23 @@ def test_who_is_not_logged_in_gets_a_problem_and_only_the_page_of_the_api_leads_
     assert problem(client.get(f"{API}/devices")) == (401, "not-logged-in")
     assert problem(client.get(f"{API}/openapi.json")) == (401, "not-logged-in")
     assert client.get(f"{API}/docs").headers["location"] == "/login?next=/api/v1/docs"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("/devices?stat=lost", 'The nearest that it takes is "state".'),
+        ("/devices?q=x&Q=y", 'does not take the parameter "Q"'),
+        ("/audit/verify?%E2%80%AE=1", 'The nearest that it takes is "kept".'),
+        ("/healthz?x=1", "It takes none."),
+    ],
+)
+def test_a_parameter_that_an_address_does_not_take_is_refused_with_the_nearest(
+    make_world: Callable[..., World], asked: str, words: str
+) -> None:
+    world = make_world(admin=True)
+    client = world.client()
+    client.auth = world.login
+    answer = client.get(API + asked)
+    assert problem(answer) == (400, "wrong-use")
+    assert words in answer.json()["detail"]

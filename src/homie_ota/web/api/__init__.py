@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -54,6 +54,7 @@ def build(web: Starlette) -> FastAPI:
         servers=[{"url": f"{prefix}/api/v1"}],
         root_path_in_servers=False,
         generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(limits.known_only)],
         exception_handlers={
             RequestValidationError: _unreadable,
             **dict.fromkeys((HomieOtaError, HTTPException, ClientDisconnect, Exception), fail),

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from homie_ota.errors import HomieOtaError, TooLarge
+from homie_ota.errors import HomieOtaError, TooLarge, WrongUse
 from homie_ota.web.failures import fail
+from homie_ota.web.words import clean
 
 LARGEST = 1 << 20
 """Bytes of a body that is no file: a plan with all its waves has some thousand."""
@@ -67,6 +69,18 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": left.pop(), "more_body": False} if left else await receive()
 
     return give
+
+
+def known_only(request: Request) -> None:
+    """Refuse parameters that a route does not take: a misspelt filter would find everything. Raises WrongUse."""
+    route = request.scope["route"]
+    known = [each.alias for each in route.dependant.query_params]
+    for name in request.query_params:
+        if name in known:
+            continue
+        nearest = get_close_matches(name, known, 1, 0.0)
+        hint = f'The nearest that it takes is "{nearest[0]}".' if nearest else "It takes none."
+        raise WrongUse(f'This address does not take the parameter "{clean(name, 40)}". {hint}')
 
 
 def methods(paths: Mapping[str, Mapping[str, Any]], path: str) -> list[str]:
