@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from homie_ota.doctor import broker, database, endpoint, machine, rights
+from homie_ota.doctor import broker, database, endpoint, machine, rights, seekers
 from homie_ota.doctor.nouns import BAD, Check, Finding, Patient, Verdict, as_json, worst
 from homie_ota.errors import HomieOtaError
 
@@ -21,6 +21,7 @@ def checks() -> tuple[tuple[str, Check], ...]:
         ("versions", machine.versions),
         ("database", database.database),
         ("address", endpoint.endpoint),
+        (seekers.TOPIC, seekers.seekers),
         ("broker", broker.broker),
         ("permissions", rights.rights),
         ("disk", machine.disks),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient
 from homie_ota.errors import Conflict
-from homie_ota.store import audit, devices, integrity, vitals
+from homie_ota.store import audit, devices, integrity, moved, vitals
 from homie_ota.store.database import Connection, Database
 from homie_ota.web import words
 
@@ -60,6 +60,7 @@ def _findings(conn: Connection, patient: Patient) -> Iterator[Finding]:
     images = integrity.images(conn)
     known.newest, known.largest = found.newest, max((each.size for each in images), default=0)
     known.devices = frozenset(devices.addresses(conn))
+    known.seekers = (moved.astray(conn), moved.silent(conn), moved.placed(conn))
     size = words.size(found.bytes)
     yield Finding(
         "database",

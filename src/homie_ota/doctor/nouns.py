@@ -6,7 +6,7 @@ Rule: a finding that is not well says what to do, as a command or a setting that
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from homie_ota.config import Settings
 from homie_ota.model import Address
 from homie_ota.mqtt import Broker
+from homie_ota.store.moved import Seeker
 
 
 class Verdict(StrEnum):
@@ -43,7 +44,8 @@ class Known:
 
     `devices` are base topic and id of those in the database, `largest` the bytes of the largest stored image, `newest`
     the time of the newest event; `http_ahead` is how far the clock at the other end of HTTP is ahead of ours, `running`
-    whether the server runs here, `is_mosquitto` whether the broker says that it is one.
+    whether the server runs here, `is_mosquitto` whether the broker says that it is one;
+    `seekers` are devices of 1.5 that ask where there is nothing, never came, and ask here.
     """
 
     clock: Callable[[], float] = time.time
@@ -55,6 +57,7 @@ class Known:
     http_ahead: float | None = None
     running: bool = False
     is_mosquitto: bool = False
+    seekers: tuple[Sequence[Seeker], Sequence[Seeker], Sequence[Seeker]] = ((), (), ())
 
 
 @dataclass(frozen=True, slots=True)

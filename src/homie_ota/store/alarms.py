@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from homie_ota.model import AWAKE, DeploymentState, Outcome
 from homie_ota.rollout.attempts import INTERRUPTED
 from homie_ota.rollout.rhythm import spell
-from homie_ota.store import events, misfits
+from homie_ota.store import events, misfits, moved
 from homie_ota.store.tables import deployment, device, event, firmware, target
 from homie_ota.store.target_rows import ORDERED
 
@@ -60,6 +60,7 @@ def current(connection: Connection, now: float, limits: Limits | None = None) ->
     asked = limits or SETTINGS["limits"]
     found = [*_behind(connection, now, asked), *_unheard(connection, asked), *_silent(connection, now)]
     found += [Alarm(pk, "will-not-fit", text) for pk, text in misfits.find(connection, now)]
+    found += [Alarm(pk, "asks-elsewhere", text) for pk, text in moved.alarms(connection)]
     return list({(each.device_pk, each.code): each for each in found}.values())
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from homie_ota.store.database import Writing
 from homie_ota.store.disks import Disk
+from homie_ota.store.moved import Moved
 from homie_ota.store.vitals import AHEAD, Vitals
 from homie_ota.web import words
 from homie_ota.web.shell import BrokerStatus
@@ -36,6 +37,7 @@ class Known(NamedTuple):
     largest: int
     version_day: float
     process: int = 0
+    moved: Moved = Moved()
 
 
 class Line(NamedTuple):
@@ -232,6 +234,21 @@ def _leftovers(known: Known) -> Line:
     return Line(_("leftovers"), BAD, said, _("Clear them: homie-ota leftovers shows and clears each."))
 
 
+def _seekers(known: Known) -> Line:
+    astray, silent = known.moved
+    if not astray and not silent:
+        return Line(_("1.5 devices"), GOOD, _("None of Homie 1.5 asks for its image somewhere else."))
+    said = _(
+        "%(astray)s of Homie 1.5 ask for images where there is nothing, %(silent)s were told to ask and never came.",
+        astray=astray,
+        silent=silent,
+    )
+    advice = _(
+        "Their config.json names another host, port or path; homie-ota doctor says of each what has to stand there."
+    )
+    return Line(_("1.5 devices"), MIND, said, advice)
+
+
 LINES: tuple[Callable[[Known], Line], ...] = (
     _connection,
     _drops,
@@ -241,6 +258,7 @@ LINES: tuple[Callable[[Known], Line], ...] = (
     _engine,
     _quarantine,
     _leftovers,
+    _seekers,
     _database,
     _writer,
     _clock,

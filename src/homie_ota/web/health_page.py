@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota import __version__
-from homie_ota.store import disks, vitals
+from homie_ota.store import disks, moved, vitals
 from homie_ota.store.database import Connection
 from homie_ota.store.disks import Disk
 from homie_ota.web import health_lines
@@ -39,6 +39,7 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
             largest=shell.settings.ota.max_upload,
             version_day=vitals.VERSION_DAY,
             process=os.getpid(),
+            moved=moved.counts(conn),
         )
     )
     worst = max(found, key=lambda line: list(Verdict).index(line.verdict)).verdict

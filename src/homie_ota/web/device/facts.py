@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from homie_ota.model import Firmware
 from homie_ota.rollout.eligibility import lessons
-from homie_ota.store import pace
+from homie_ota.store import moved, pace
 from homie_ota.store.learned import Lesson
 from homie_ota.web import words
 from homie_ota.web.texts import _
@@ -104,6 +104,8 @@ def _labels() -> dict[str, str]:
         lessons.NO_SPACE_BESIDE: _("no room, beside"),
         lessons.NO_SPACE_SIZE: _("no room for"),
         lessons.NO_SPACE_TOTAL: _("no room for both images of"),
+        moved.ASKED: _("asks for images at"),
+        moved.ASTRAY: _("asked in vain at"),
         pace.REBOOT: _("its restarts took"),
         pace.RATE: _("rate of its transfers"),
         lessons.REWRITTEN_AS: _("changed the flash mode of"),
