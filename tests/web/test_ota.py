@@ -333,6 +333,20 @@ def test_a_puller_may_take_the_image_in_parts(world: World) -> None:
     assert outside.headers["content-range"] == f"bytes */{firmware.size}"
 
 
+def test_a_part_goes_on_only_with_the_image_that_it_began_with(world: World) -> None:
+    path, firmware, _ = one_device_address(world)
+    client, tag = world.client(), f'"{firmware.sha256}"'
+    half = {"range": f"bytes={firmware.size // 2}-"}
+    first = client.get(path, headers={"range": f"bytes=0-{firmware.size // 2 - 1}"})
+    assert (first.status_code, first.headers["etag"]) == (206, tag)
+    for other in ('"of another image"', "Tue, 24 Nov 2026 02:00:00 GMT", f"W/{tag}"):
+        whole = client.get(path, headers={**half, "if-range": other})
+        assert (whole.status_code, len(whole.content)) == (200, firmware.size)
+    rest = client.get(path, headers={**half, "if-range": tag})
+    assert rest.status_code == 206
+    assert hashlib.sha256(first.content + rest.content).hexdigest() == firmware.sha256
+
+
 def test_a_one_device_address_is_good_for_a_short_time_and_one_attempt(world: World) -> None:
     path, _, attempt = one_device_address(world, lifetime=-1.0)
     assert world.client().get(path).status_code == 403

@@ -14,6 +14,7 @@ from homie_ota.rollout import asking
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import adopting, attempts, deployments, devices, events, learned, marks
+from homie_ota.store import asking as store_asking
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import event
 from web.arduino import MAC, OLD_MD5, Plain, headers
@@ -293,6 +294,35 @@ def test_its_deadline_follows_how_often_it_asks(world: World) -> None:
     known = world.deployment(later.id)
     assert known.deadline is not None
     assert known.deadline - known.state_since == pytest.approx(3 * 3600.0)
+
+
+def test_one_that_has_not_asked_for_much_longer_than_it_usually_takes_is_lost_until_it_asks(
+    world: World,
+) -> None:
+    plain = Plain(world)
+    for _ in range(4):
+        plain.ask(later=3600.0)
+    now = world.now or 0.0
+    assert world.write(lambda c: store_asking.missed(c, now + 2 * 3600.0)) == []
+    assert plain.row["state"] == "sleeping"
+    assert world.write(lambda c: store_asking.missed(c, now + 4 * 3600.0)) == [plain.pk]
+    assert plain.row["state"] == "lost"
+    assert world.write(lambda c: store_asking.missed(c, now + 5 * 3600.0)) == []
+    order(plain)
+    assert plain.ask(later=6 * 3600.0).status_code == 200
+    assert plain.row["state"] == "sleeping"
+
+
+def test_what_waits_for_it_says_that_it_asks_by_itself(world: World) -> None:
+    plain = Plain(world)
+    for _ in range(4):
+        plain.ask(later=3600.0)
+    page = world.client(headers={"accept": "text/html"})
+    assert "asks about" in page.get("/").text
+    order(plain)
+    assert "when it asks, about" in page.get("/").text
+    why = world.client().get("/api/v1/devices/a020a6148506/why").json()
+    assert "It gets the image when it asks" in why["text"]
 
 
 def test_what_it_tells_is_remembered(world: World) -> None:

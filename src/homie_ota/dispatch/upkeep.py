@@ -11,7 +11,7 @@ from homie_ota.bus import Bus
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
 from homie_ota.rollout.lifecycle import Event
-from homie_ota.store import attempts, deployments, quarantine, removed, turns, waiting
+from homie_ota.store import asking, attempts, deployments, quarantine, removed, turns, waiting
 from homie_ota.store.database import Connection, Database
 
 REPAIR_EVERY = 60.0
@@ -38,6 +38,8 @@ class Upkeep:
         if self._repaired <= now < self._repaired + REPAIR_EVERY:
             return False
         self._repaired = now
+        for pk in await self._database.write(lambda conn: asking.missed(conn, now)):
+            self._bus.say("device", device_pk=pk, state="lost")
         return await self._database.write(lambda conn: _repair(conn, now)) > 0
 
 

@@ -12,6 +12,7 @@ from homie_ota import homie
 from homie_ota.errors import Unreachable
 from homie_ota.fleet import Changed, KnownDevice
 from homie_ota.homie import removal
+from homie_ota.homie.evidence import ASKS
 from homie_ota.ingest import Ingest
 from homie_ota.model import Address, Publish, State
 from homie_ota.mqtt import Kept, Session
@@ -82,6 +83,9 @@ class Removing:
             lambda connection: removed.put_back(connection, pk, by=by, now=now), durable=True
         )
         stored = await ingest.database.read(lambda connection: devices.load(connection, pk))
+        if stored[0].row["facts"].get(ASKS):  # it was never on the broker, and the fleet does not know it
+            ingest.bus.say("device", device_pk=pk)
+            return found
         addresses = await ingest.database.read(devices.addresses)
         came_back = ingest.fleet.get(found.address)
         if came_back is None:

@@ -187,6 +187,9 @@ def _asleep(known: Known) -> Next | None:
     if flying is None or known.state in AWAKE:
         return None
     chance = known.chance
+    if known.way is Way.ASKS:
+        when: list[str | Piece] = [] if chance is None else [", about ", Piece(at=chance.at)]
+        return _told("asleep", f"gets {flying.firmware or 'its image'} when it asks", *when)
     if chance is None:
         return _told("asleep", f"gets {flying.firmware or 'its image'} when it comes back")
     parts = _waking(chance, known.due)
@@ -248,6 +251,8 @@ def _behind(known: Known) -> Next | None:
 def _wakes(known: Known) -> Next | None:
     if known.state in AWAKE or known.chance is None:
         return None
+    if known.way is Way.ASKS:
+        return _told("asks", "asks about ", Piece(at=known.chance.at))
     return _told(
         "sleeps", "wakes about ", Piece(at=known.chance.at), f" for {spell(known.chance.for_seconds)}"
     )

@@ -12,9 +12,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.esp.request import UpdateRequest
-from homie_ota.model import Deployment, DeploymentState, Firmware, State
+from homie_ota.model import Deployment, DeploymentState, Firmware, State, Way
+from homie_ota.rollout import patience
 from homie_ota.rollout.proof import AnnounceNews
-from homie_ota.store import adopting, alternation, changes, concerned, deployments, devices, rhythm, turns
+from homie_ota.store import (
+    adopting,
+    alternation,
+    changes,
+    concerned,
+    deployments,
+    devices,
+    pace,
+    rhythm,
+    turns,
+)
 from homie_ota.store import firmware as firmwares
 from homie_ota.store import news as news_of_devices
 from homie_ota.store.adopting import Runs
@@ -70,6 +81,18 @@ def go(connection: Connection, pk: int, *, now: float) -> None:
     _save(connection, pk, {"state": State.SLEEPING.value, "state_since": now})
     rhythm.note(connection, [], [pk], now=now, watching=True)
     turns.left(connection, [pk])
+
+
+def missed(connection: Connection, now: float, *, limit: int = 500) -> list[int]:
+    """Note those as lost that have not asked for much longer than they usually take; returns them."""
+    usual = deployments.LIMITS[DeploymentState.REBOOTING]
+    quiet = (device.c.way == Way.ASKS.value) & (device.c.state == State.SLEEPING.value)
+    query = sa.select(device.c.pk, device.c.last_seen).where(quiet, device.c.last_seen < now - usual)
+    rows = connection.execute(query.order_by(device.c.last_seen).limit(limit)).all()
+    gone = [pk for pk, seen in rows if now - seen > patience.wait(pace.asked_at(connection, pk), usual)]
+    for pk in gone:
+        _save(connection, pk, {"state": State.LOST.value, "state_since": now})
+    return gone
 
 
 def _save(connection: Connection, pk: int, values: dict[str, Any]) -> None:

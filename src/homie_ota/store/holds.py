@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.model import AWAKE, Deployment, DeploymentState, State
+from homie_ota.model import AWAKE, Deployment, DeploymentState, State, Way
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import MemberState
 from homie_ota.rollout.rhythm import spell
@@ -241,6 +241,8 @@ def _away_briefly(_connection: Connection, row: Row, _queued: Row, _now: float) 
 
 
 def _gone(row: Row) -> str:
+    if row["way"] == Way.ASKS.value:
+        return "It gets the image when it asks for updates, as it does by itself."
     return f"The device is {State(row['state'])}. It gets the image as soon as it is ready."
 
 

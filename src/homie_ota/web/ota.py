@@ -150,14 +150,17 @@ class Endpoint:
         if found is None:
             return _refuse(403, "This address is not good any more: it is for one device and one attempt.")
         attempt, firmware = found
-        wanted = part(request.headers.get("range"), firmware.size)
+        tag = f'"{firmware.sha256}"'
+        # Who goes on with what began as another image gets this one from its start.
+        same = request.headers.get("if-range", tag).strip() == tag
+        wanted = part(request.headers.get("range") if same else None, firmware.size)
         if wanted is None:
             outside = {"Content-Range": f"bytes */{firmware.size}"}
             return _refuse(416, "There are fewer bytes than that.", **outside)
         if request.method == "GET" and attempt.state is DeploymentState.OFFERED:
             attempt = await self._accept(attempt)
         return await transfer.image(
-            self._shell, firmware, attempt, wanted, headers={"Accept-Ranges": "bytes"}
+            self._shell, firmware, attempt, wanted, headers={"Accept-Ranges": "bytes", "ETag": tag}
         )
 
     async def _lookup(self, word: str, now: float) -> tuple[Deployment, Firmware] | None:
