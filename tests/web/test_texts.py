@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import strings
-from homie_ota.web import texts
+from homie_ota.web import texts, told
 from pages.every import PAGES
 from pages.home import furnish
 from web.world import BROWSER, World
@@ -94,6 +94,10 @@ def test_a_template_says_nothing_that_is_not_marked(path: Path) -> None:
 class Pseudo(gettext.NullTranslations):
     """A language in which every text that was marked can be seen."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._catalog = {f"{told.CONTEXT}\x04{text}": f"⟦{text}⟧" for _, text in strings.below()}
+
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧"
 
@@ -110,7 +114,7 @@ def unmarked(text: str) -> str:
 
 def constants(folder: Path) -> Iterator[str]:
     """Texts that stand in code and are not marked; the API speaks English to everybody."""
-    for path in (each for each in folder.rglob("*.py") if each.parent.name != "api"):
+    for path in (each for each in folder.rglob("*.py") if "api" not in each.parts):
         tree = ast.parse(path.read_text())
         skipped = {id(each) for node in ast.walk(tree) for each in _not_shown(node)}
         for node in ast.walk(tree):
@@ -127,9 +131,11 @@ def _not_shown(node: ast.AST) -> Iterator[ast.AST]:
 
 def test_what_code_puts_on_a_page_is_marked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     furnish(world, time.time())
-    monkeypatch.setattr(texts, "catalogue", lambda _language: Pseudo())
+    pseudo = Pseudo()
+    monkeypatch.setattr(texts, "catalogue", lambda _language: pseudo)
     said = {text.strip() for text in constants(strings.WEB) if not text.startswith(("Homie ", "Python"))}
-    sentences = {text for text in said if len(re.findall(r"[A-Za-z]{2,}", text)) > 3}
+    below = {piece.strip() for _, text in strings.below() for piece in re.split(r"%\(\w+\)s", text)}
+    sentences = {text for text in said | below if len(re.findall(r"[A-Za-z]{2,}", text)) > 3}
     headings = {text for text in said if re.fullmatch(r"[A-Z][a-z]{2,}( [a-z]+)*", text)}
     client, forgotten = world.client(headers=BROWSER), set()
     for address in (

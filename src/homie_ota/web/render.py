@@ -29,6 +29,7 @@ from homie_ota.web.forms import Visit
 from homie_ota.web.moments import Moments
 from homie_ota.web.people import Person
 from homie_ota.web.shell import Shell, shell_of
+from homie_ota.web.told import told
 
 SENTINEL = "~form~word~"
 """Stands for the form word in parts that go to many viewers; the page of each puts its own word there."""
@@ -57,6 +58,7 @@ def _environment() -> Environment:
     found.install_gettext_callables(texts.plain, texts.plain_number, newstyle=True)  # type: ignore[attr-defined]
     found.filters |= {
         "clean": words.clean,
+        "said": _said,
         "clock": _clock,
         "duration": words.duration,
         "flash": words.flash,
@@ -67,6 +69,11 @@ def _environment() -> Environment:
     found.globals["version"] = __version__
     found.globals["parts"] = found.get_template("parts.html").module
     return found
+
+
+def _said(sentence: object, longest: int = words.LONGEST_TEXT) -> str:
+    """A sentence of the rooms below, in the reader's language, and clean."""
+    return words.clean(told(str(sentence)), longest)
 
 
 # What templates and macros call: as the rendering that is going on in this thread has it.
