@@ -148,6 +148,29 @@ def test_a_misfit_is_refused_with_the_reason(world: World) -> None:
     assert "20000 bytes free" in told
 
 
+def test_one_that_asks_as_another_chip_is_refused_with_the_reason(world: World) -> None:
+    plain = Plain(world)
+    attempt, _ = order(plain)
+    as_32 = {"x-ESP32-STA-MAC": MAC, "x-ESP32-sketch-md5": OLD_MD5, "x-ESP32-version": "1.0.0"}
+    assert world.client().get("/ota", headers=as_32).status_code == 304
+    after = world.deployment(attempt.id)
+    assert (after.state, after.code, after.harmful) == (S.FAILED, "wrong-chip", False)
+    assert any("ESP8266 image" in str(data.get("why", "")) for data in history(plain))
+
+
+def test_there_is_a_way_back_to_the_image_that_ran_before(world: World) -> None:
+    before = world.firmware("greenhouse", "1.0.0")
+    plain = Plain(world, md5=before.md5)
+    attempt, md5 = order(plain)
+    plain.ask()
+    plain.ask(md5=md5, version="2.0.0")
+    assert world.deployment(attempt.id).previous_sha256 == before.sha256
+    back = world.order(plain.pk, before, offered=False)
+    assert plain.ask().headers["x-md5"] == before.md5
+    plain.ask(md5=before.md5, version="1.0.0")
+    assert world.deployment(back.id).code == "verified"
+
+
 def test_an_image_for_another_chip_is_refused_before_it_is_queued(world: World) -> None:
     world.now = None
     mac = {"x-ESP32-STA-MAC": MAC, "x-ESP32-sketch-md5": OLD_MD5, "x-ESP32-version": "1"}

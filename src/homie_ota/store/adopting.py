@@ -66,7 +66,7 @@ def adopt(
         raise Conflict(f"{mac} is the MAC of {known}, which is known here. Delete that device first.")
     address = Address(_base(base, taken), mac.replace(":", "").lower())
     row = _row(connection, found, address, _name(name), now)
-    devices.save(connection, [row])
+    connection.execute(device.insert().values(**row))  # never on top of another one
     place = {"kind": devices.ASKER, "base": address.base, "device_id": address.device_id, "until": None}
     connection.execute(
         device_address.insert().values(device_pk=row["pk"], dialect=row["way"], since=found.first_at, **place)
