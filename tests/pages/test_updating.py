@@ -65,3 +65,13 @@ async def test_the_page_of_the_api_tries_a_request(site: Site, tab: Page) -> Non
     await tab.goto(f"{site.url}/api/v1/docs")
     await tab.evaluate("document.querySelector('form[data-try]').requestSubmit()")
     await expect(tab.locator("form[data-try] pre").first).to_contain_text("homie~hall")
+
+
+async def test_the_page_of_the_api_sends_a_body_as_it_is_written_there(site: Site, tab: Page) -> None:
+    site.world.device("hall")
+    await tab.goto(f"{site.url}/api/v1/docs")
+    form = tab.locator("form[data-try='PUT'][data-path$='/pin']")
+    await form.evaluate("form => form.closest('details').open = true")
+    await form.locator("input[name='id']").fill("hall")
+    await form.locator("button").click()
+    await expect(form.locator("pre")).to_contain_text('"pin_reason": "guests are coming"')

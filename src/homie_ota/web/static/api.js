@@ -5,6 +5,7 @@ for (const form of document.querySelectorAll("form[data-try]")) {
     event.preventDefault();
     const shown = form.querySelector("pre");
     let path = form.dataset.path, body, json;
+    const headers = {};
     const query = new URLSearchParams();
     for (const field of form.querySelectorAll("[data-in]")) {
       const value = field.type === "file" ? field.files[0] : field.value;
@@ -12,15 +13,16 @@ for (const form of document.querySelectorAll("form[data-try]")) {
       if (field.dataset.in === "path") path = path.replace(`{${field.name}}`, encodeURIComponent(value));
       else if (field.dataset.in === "query") query.append(field.name, value);
       else if (field.dataset.in === "form") (body ??= new FormData()).append(field.name, value);
-      else (json ??= {})[field.name] = value;
+      else if (field.dataset.in === "header") headers[field.name] = value;
+      else json = value;
     }
     const address = path + (query.size ? `?${query}` : "");
-    const headers = json ? { "Content-Type": "application/json" } : {};
+    if (json) headers["Content-Type"] = "application/json";
     shown.hidden = false;
     shown.textContent = `${form.dataset.try} ${address} …`;
-    if (address.endsWith("/events")) { window.open(address); return; }
+    if (path.endsWith("/events")) { window.open(address); return; }
     try {
-      const answer = await fetch(address, { method: form.dataset.try, headers, body: json ? JSON.stringify(json) : body });
+      const answer = await fetch(address, { method: form.dataset.try, headers, body: json ?? body });
       const kind = answer.headers.get("content-type") || "";
       const text = kind.includes("json") ? JSON.stringify(await answer.json(), null, 2)
         : kind.startsWith("text/") ? await answer.text() : `(${(await answer.blob()).size} bytes)`;
