@@ -1,7 +1,8 @@
 """The commands in a document: which blocks a reader would type, in order, and which of them a test cannot.
 
 Rule: a block of ```sh or ```console is run as it stands there. The comment before a block says otherwise:
-`<!-- run: no, WHY -->` (the test lists it with its reason), or `<!-- run: stays -->` for what goes on until Ctrl-C.
+`<!-- run: no, WHY -->` (the test lists it with its reason), `<!-- run: stays -->` for what goes on until Ctrl-C, or
+`<!-- run: may end with 1 -->` for what looks for faults, and finds that a test's server listens on loopback only.
 In a `console` block the lines after `$ ` are typed, the others are what the program has to say; `…` is anything.
 """
 
@@ -27,6 +28,7 @@ class Block:
     language: str
     text: str
     stays: bool = False
+    may_fail: bool = False
     why_not: str = ""
 
     @property
@@ -85,5 +87,6 @@ def _block(text: str, match: re.Match[str]) -> Block:
         language=match["language"],
         text=body,
         stays=run == "stays",
+        may_fail=run == "may end with 1",
         why_not=run.partition(",")[2].strip() if run.startswith("no") else "",
     )

@@ -89,6 +89,8 @@ def test_blocks_are_found_with_what_is_said_of_them() -> None:
     assert (second.why_not, second.line) == ("it needs an ESP", 8)
     assert (third.stays, third.commands, third.answers) == (True, "homie-ota serve\n", ["homie-ota: …"])
     assert [block.language for block in every_block(text)] == ["sh", "sh", "console", "toml"]
+    (doubtful,) = recipes("<!-- run: may end with 1 -->\n```sh\nhomie-ota doctor\n```\n")
+    assert doubtful.may_fail
 
 
 @pytest.mark.parametrize(

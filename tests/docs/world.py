@@ -205,6 +205,8 @@ def type_in(here: World, blocks: list[Block]) -> Typed:
     for number, block in enumerate(blocks):
         script.append(f"echo; echo '{MARK.format(number)}'")
         text = here.here(block.commands)
+        if block.may_fail:
+            text = f"{{ {text.strip()}\n}} || [ $? = 1 ]\n"
         script.append(_in_background(text) if block.stays else text)
     shell = subprocess.Popen(
         [shutil.which("bash") or "bash", "-c", "\n".join(script)],
