@@ -45,6 +45,8 @@ def test_an_adopted_device_is_one_like_others(world: World) -> None:
     page = world.client(headers={"accept": "text/html"}).get("/device/arduino~a020a6148506")
     assert page.status_code == 200
     assert "Greenhouse" in page.text
+    assert "said when it asked over HTTP" in page.text
+    assert "announced over MQTT" not in page.text
 
 
 def test_nothing_is_there_for_a_device_of_which_nothing_was_ordered(world: World) -> None:

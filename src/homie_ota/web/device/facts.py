@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from homie_ota.homie.evidence import ASKS
 from homie_ota.model import Firmware
 from homie_ota.rollout.eligibility import lessons
 from homie_ota.store import moved, pace
@@ -34,7 +35,7 @@ def known(
     """The facts of a device, those that people look for first; `image` is the stored one that it runs."""
     told = _stats_at(row)
     found = [
-        Known(_("address"), f"{row['base']}{row['device_id']}", _("its topics"), row["first_seen"]),
+        Known(_("address"), f"{row['base']}{row['device_id']}", _named_by(row), row["first_seen"]),
         *_announced(row, announced_at),
         *_statistics(row, told),
         *_of_image(image),
@@ -61,14 +62,24 @@ def _announced(row: Row, at: float | None) -> Iterator[Known]:
         _("IP address"): row["ip"],
         _("MAC address"): row["mac"],
     }
+    source = _("said when it asked over HTTP") if _asks(row) else _("announced over MQTT")
     for label, value in said.items():
-        yield Known(label, value, _("announced over MQTT"), at)
+        yield Known(label, value, source, at)
     yield Known(
         _("updated by"),
         row["way"] if row["way"] != "none" else "",
-        _("worked out from what it announces"),
+        _("it asks by itself") if _asks(row) else _("worked out from what it announces"),
         at,
     )
+
+
+def _asks(row: Row) -> bool:
+    """Whether it was adopted because it asked over HTTP, and never came to the broker."""
+    return ASKS in (row["facts"] or {})
+
+
+def _named_by(row: Row) -> str:
+    return _("its MAC") if _asks(row) else _("its topics")
 
 
 def _statistics(row: Row, at: float | None) -> Iterator[Known]:
@@ -187,7 +198,7 @@ def _rest(row: Row, at: float | None) -> Iterator[Known]:
         "mqtt/last_disconnect_reason": _("why it last left the broker"),
     }
     for name, value in sorted((row["facts"] or {}).items()):
-        if name not in _SHOWN:
+        if name not in _SHOWN and name != ASKS:
             yield Known(labels.get(name, name), value, _("announced over MQTT"), at)
 
 
