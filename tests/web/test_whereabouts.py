@@ -65,12 +65,13 @@ def test_on_the_port_of_devices_a_wrong_path_is_noted_too(world: World) -> None:
     assert counts(world) == Moved(1, 0)
 
 
-def test_strangers_browsers_and_the_doctor_leave_no_trace(world: World) -> None:
-    world.old_device("other")
+def test_strangers_sketches_browsers_and_the_doctor_leave_no_trace(world: World) -> None:
+    world.old_device("other", mac=ESP["x-ESP8266-STA-MAC"])
     client = world.client()
-    client.get("/custom_ota", headers=OURS)
+    client.get("/custom_ota", headers={**OURS, "x-ESP8266-STA-MAC": "A0:20:A6:00:00:01"})
+    client.get("/custom_ota", headers=ESP)
     client.get("/custom_ota", headers=BROWSER)
-    client.get("/ota", headers=OURS)
+    client.get("/ota", headers={**OURS, "x-ESP8266-STA-MAC": "A0:20:A6:00:00:01"})
     client.get("/ota", headers={**OURS, "x-ESP8266-version": "other=lamp=1=2", "x-ESP8266-mode": "version"})
     assert world.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM learned").scalar()) == 0
 

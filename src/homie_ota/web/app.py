@@ -86,7 +86,7 @@ class Site(Starlette):
         self._by_headers = ota.Answering(endpoint.by_headers, "GET")
         self._by_token = ota.Answering(endpoint.by_token, "GET", "HEAD")
         self._path = ota_path(shell.settings)
-        self.whereabouts = Whereabouts(shell, self._path)
+        self.whereabouts = Whereabouts(shell, self._path, endpoint.crowd)
         self._proxies = Proxies(shell.settings.http.trusted_proxies, shell.settings.http.base_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,6 +171,7 @@ def _pages() -> list[BaseRoute]:
         Route("/log", log_pages.happened),
         Route("/log/audit", log_pages.done),
         Route("/health", health_page.show),
+        Route("/health", health_page.change, methods=["POST"]),
         Route("/first-steps", first_run_page.show),
     ]
 

@@ -52,7 +52,7 @@ class Endpoint:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._crowd = Crowd(shell.database)
+        self.crowd = Crowd(shell.database)
         self._networks, self._strangers = Networks(shell.settings.ota.http_networks), Strangers(shell)
         self._images: Recent[list[Firmware]] = Recent(seconds=A_MOMENT)
         self._opened: Recent[tuple[Deployment, Firmware]] = Recent(seconds=A_MOMENT)
@@ -89,7 +89,7 @@ class Endpoint:
             return await self._of_adopted(adopted, device, host)
         if device.mode == "version":
             return await database.read(lambda conn: asked.version_for(conn, device))
-        if open_mode and not await self._crowd.has(device, now):
+        if open_mode and not await self.crowd.has(device, now):
             return asked.openly(device, await self._stored(device, now))
         if not await self._knows(device, now):
             return Told(403, "this device is not known here")
@@ -108,7 +108,7 @@ class Endpoint:
         return told
 
     async def _knows(self, device: UpdateRequest, now: float) -> bool:
-        if await self._crowd.has(device, now):
+        if await self.crowd.has(device, now):
             return True
         return await self._shell.database.read(lambda conn: asked.device_of(conn, device)) is not None
 

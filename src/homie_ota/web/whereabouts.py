@@ -1,7 +1,7 @@
 """Notes where devices ask for their images: which host, port and path, and whether that was the right place.
 
-Rule: a device that asks elsewhere is answered as anybody is there; only what it says of itself is written down, for a
-known device, and at most once a minute.
+Rule: a device that asks elsewhere is answered as anybody is there; only where it asked is written down, for a known
+device of Homie 1.5, and at most once a minute.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ _MARKS = (b"x-esp8266-", b"x-esp32-")
 class Whereabouts:
     """The memory of one server; `right_path` is where it answers devices."""
 
-    def __init__(self, shell: Shell, right_path: str) -> None:
-        self._shell, self._right_path = shell, right_path
-        self._crowd = Crowd(shell.database)
+    def __init__(self, shell: Shell, right_path: str, crowd: Crowd) -> None:
+        self._shell, self._right_path, self._crowd = shell, right_path, crowd
         self._written: Recent[str] = Recent(seconds=ONCE, most=10_000)
 
     def watching(self, scope: Scope, send: Send) -> Send:
@@ -50,8 +49,8 @@ class Whereabouts:
         headers = Headers(scope=scope)
         where = place.asked_at(headers.get("host", ""), scope["path"])
         device = esp.read(headers.items())
-        if where is None or device is None or device.mode == "version":
-            return
+        if where is None or device is None or not device.device_id or device.mode == "version":
+            return  # a plain sketch has the address in its source, and may ask every minute
         now, key = self._shell.clock(), (device.device_id, device.mac)
         if self._written.get(key, now) == str(where) or not await self._crowd.has(device, now):
             return
