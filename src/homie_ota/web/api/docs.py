@@ -64,7 +64,12 @@ def _parameter(told: Json) -> Json:
 
 def _fields(schema: Json) -> list[Json]:
     return [
-        {"name": name, "required": name in schema.get("required", []), "file": each.get("format") == "binary"}
+        {
+            "name": name,
+            "place": "form",
+            "required": name in schema.get("required", []),
+            "file": each.get("format") == "binary",
+        }
         for name, each in schema["properties"].items()
     ]
 
