@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from announce.receiver import SILENCE, Receiver, receiving, until
 from homie_ota.announce import courier, notifying, patience, ringing, tact
 from homie_ota.announce.around import Around, Link
 from homie_ota.announce.courier import Courier
-from homie_ota.announce.notifying import label_of
 from homie_ota.announce.ringing import Bell
 from homie_ota.announce.tact import Message
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
+from homie_ota.config.announcing import person
 from homie_ota.store import events, recipients
 from homie_ota.store.database import Connection, Database
 from homie_ota.store.recipients import Recipient
@@ -56,8 +57,7 @@ class House:
         settings = Settings(announce=keys)  # type: ignore[arg-type]
         link = Link(True, 0.0)
         around = Around(settings, self.database, Bus(), time.time, "http://ota.local".__add__, lambda: link)
-        people = [notifying.Person(around, address, number) for number, address in enumerate(addresses, 1)]
-        return [Courier(around, person) for person in people]
+        return [Courier(around, notifying.Person(around, each)) for each in settings.announce.recipients]
 
     def happens(self, *texts: str, kind: str = "server", code: str = "disk-full") -> None:
         for text in texts:
@@ -223,8 +223,9 @@ async def test_nothing_of_the_address_gets_into_the_log(caplog: pytest.LogCaptur
     "address", ["ntfy://s3cret-topic", "mailtos://jo:s3cret@example.org", "tgram://123:s3cret/4"]
 )
 def test_the_label_of_an_address_shows_only_which_service(address: str) -> None:
-    assert label_of(address, 2) == f"Notification 2 ({address.partition(':')[0]})"
-    assert "s3cret" not in notifying.name_of(address)
+    found = person(SecretStr(address), 2)
+    assert found.label == f"Notification 2 ({address.partition(':')[0]})"
+    assert "s3cret" not in repr(found)
 
 
 def test_the_library_is_loaded_only_where_somebody_is_told() -> None:

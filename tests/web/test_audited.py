@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from homie_ota.config.announcing import AnnounceSettings
 from homie_ota.errors import StorageFull
 from homie_ota.esp.request import UpdateRequest
 from homie_ota.model import Publish
@@ -22,7 +23,7 @@ from homie_ota.store.accounts import Right
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import leftover
-from homie_ota.web import entrance, knocking, people_pages
+from homie_ota.web import entrance, health_page, knocking, people_pages
 from homie_ota.web.device import forms as device_forms
 from homie_ota.web.inventory import acts as inventory_acts
 from web.test_gate import logged_in
@@ -108,6 +109,12 @@ class Scene:
             lambda conn: knocks.note(conn, asked, address="10.0.0.9", network="10.0.0.9", now=1.0)
         )
         return asked.mac
+
+    def told(self) -> Any:
+        """Somebody elsewhere is told what happens."""
+        announce = AnnounceSettings(notify=["json://127.0.0.1:9"])  # type: ignore[arg-type]
+        self.world.shell.settings = self.world.settings.model_copy(update={"announce": announce})
+        return self
 
     def away(self) -> Any:
         self.world.device("hall", pk=self.pk, nodes=NODES, state="lost")
@@ -233,6 +240,7 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "/api/v1/leftovers/clear"): lambda s: s.left().send(
         "POST", f"{API}/leftovers/clear", json={"topic": TOPIC}
     ),
+    ("POST", "/api/v1/recipients/test"): lambda s: s.told().send("POST", f"{API}/recipients/test"),
     ("POST", "/api/v1/rollouts"): lambda s: s.image() and s.send("POST", f"{API}/rollouts", json=PLAN),
     ("POST", "/api/v1/rollouts/{id}/start"): moves()("start"),
     ("POST", "/api/v1/rollouts/{id}/pause"): moves("start")("pause"),
@@ -262,6 +270,7 @@ BY_WORD: dict[tuple[str, str], dict[str, Act]] = {
         "release": lambda s: s.held().post("/act", action="release", device="hall"),
         "delete": lambda s: s.away().post("/act", action="delete", device="hall", count="1", typed="1"),
     },
+    ("POST", "/health"): {"test": lambda s: s.told().post("/health", action="test")},
     ("POST", "/knocking"): {
         "adopt": lambda s: s.post("/knocking", action="adopt", mac=s.knock(), name="Greenhouse"),
         "forget": lambda s: s.post("/knocking", action="forget", mac=s.knock()),
@@ -289,6 +298,7 @@ BY_WORD: dict[tuple[str, str], dict[str, Act]] = {
 WORDS = {
     ("POST", "/device/{id:path}"): set(device_forms.ACTS),
     ("POST", "/act"): set(inventory_acts._ACTS),
+    ("POST", "/health"): set(health_page.ACTS),
     ("POST", "/knocking"): set(knocking.ACTS),
     ("POST", "/account"): set(entrance._CHANGES),
     ("POST", "/people"): {*people_pages._CHANGES, *people_pages._SHOWS_A_PASSWORD, "revoke"},

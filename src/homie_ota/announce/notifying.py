@@ -5,7 +5,6 @@ Rule: each address has its own place in the log and its own pace; one that is de
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from homie_ota.announce.courier import Courier, Letter, Row
 from homie_ota.announce.notices import Notice, notice
 from homie_ota.announce.ringing import Bell
 from homie_ota.announce.tact import Dated, Message, due, message
+from homie_ota.config.announcing import Named, person
 from homie_ota.rollout.spelling import read_window
 from homie_ota.rollout.windows import is_open
 from homie_ota.store import notable, tail
@@ -28,9 +28,9 @@ class Person:
 
     wanted = notable.WANTED
 
-    def __init__(self, around: Around, address: str, number: int) -> None:
-        self._around, self._bell = around, Bell(address)
-        self.name, self.label = name_of(address), label_of(address, number)
+    def __init__(self, around: Around, of: Named) -> None:
+        self._around, self._bell = around, Bell(of.secret.get_secret_value())
+        self.name, self.label = of.name, of.label
         self._sent: deque[float] = deque(maxlen=around.settings.announce.per_hour)
         window = read_window(around.settings.announce.quiet_hours)
         self._quiet = [window] if window else []
@@ -80,18 +80,8 @@ class Person:
         return why
 
 
-def name_of(address: str) -> str:
-    """By which it is known in rows: a digest, for the address holds secrets."""
-    return f"notify-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
-
-
-def label_of(address: str, number: int) -> str:
-    """What people are told of it: which service, and which one in the list."""
-    return f"Notification {number} ({address.partition(':')[0][:20]})"
-
-
 def parts(around: Around) -> dict[str, Part]:
     """A part for each address of the settings."""
-    addresses = [each.get_secret_value() for each in around.settings.announce.notify]
-    people = [Person(around, address, number) for number, address in enumerate(addresses, 1)]
-    return {person.name: Courier(around, person).run for person in people}
+    settings = around.settings.announce
+    people = [Person(around, person(each, number)) for number, each in enumerate(settings.notify, 1)]
+    return {each.name: Courier(around, each).run for each in people}

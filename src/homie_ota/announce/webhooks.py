@@ -5,12 +5,10 @@ Rule: the body is what `GET /api/v1/events` tells of the event; one message is o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from homie_ota.announce import Part
 from homie_ota.announce.around import Around
@@ -38,7 +36,7 @@ class Hook:
 
     def __init__(self, of: Webhook) -> None:
         self._of = of
-        self.name, self.label = name_of(of), label_of(of)
+        self.name, self.label = of.named.name, of.named.label
         self.wanted = tail.Wanted(kinds=frozenset({*of.events, TEST}) if of.events else frozenset())
 
     async def check(self) -> str:
@@ -74,18 +72,7 @@ def _body(told: dict[str, Any]) -> bytes:
     return json.dumps(told, ensure_ascii=True, separators=(",", ":")).encode()
 
 
-def name_of(of: Webhook) -> str:
-    """By which it is known in rows: a digest, for the address may hold a secret."""
-    return f"webhook-{hashlib.sha256(of.url.get_secret_value().encode()).hexdigest()[:24]}"
-
-
-def label_of(of: Webhook) -> str:
-    """What people are told of its address: no user, password, path or query, in which secrets are."""
-    url = urlsplit(of.url.get_secret_value())
-    return f"The webhook at {url.scheme}://{url.netloc.rpartition('@')[2]}"
-
-
 def parts(around: Around) -> dict[str, Part]:
     """A part for each webhook of the settings."""
     hooks = [Hook(each) for each in around.settings.announce.webhooks]
-    return {f"{hook.name}": Courier(around, hook).run for hook in hooks}
+    return {hook.name: Courier(around, hook).run for hook in hooks}

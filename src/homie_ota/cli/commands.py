@@ -108,6 +108,7 @@ SECTIONS: dict[str, dict[str, Line]] = {
         "log": Line("events:log", "show what happened last"),
         "events": Line("events:events", "tell events, all that are kept or as they come"),
         "health": Line("health:health", "say how the server is"),
+        "recipients": Line("recipients:recipients", "list who elsewhere is told what happens, or test it"),
     },
     "People": {
         "user": Line("", "make and change accounts, passwords and roles", epilog=PEOPLE),

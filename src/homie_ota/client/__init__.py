@@ -17,6 +17,7 @@ from homie_ota.client.connection import Connection
 from homie_ota.client.devices import DeviceCalls
 from homie_ota.client.form import Form, Progress
 from homie_ota.client.knocks import KnockCalls
+from homie_ota.client.recipients import RecipientCalls
 from homie_ota.client.rollouts import RolloutCalls
 from homie_ota.client.streams import StreamCalls, Wanted
 from homie_ota.errors import Unreachable, WrongUse
@@ -28,7 +29,7 @@ PAGE = 200
 """Items asked for at once."""
 
 
-class Api(DeviceCalls, KnockCalls, RolloutCalls, StreamCalls):
+class Api(DeviceCalls, KnockCalls, RecipientCalls, RolloutCalls, StreamCalls):
     """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
 
     Without an address it is the one on this machine, DEFAULT_SERVER.

@@ -5,8 +5,10 @@ Rule: addresses and keys of others are secrets: they are never shown, not even w
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -71,6 +73,22 @@ Addresses = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_addresse
 Kinds = Annotated[tuple[NoticeKind, ...], NoDecode, BeforeValidator(texts)]
 
 
+class Named(NamedTuple):
+    """A recipient without its secrets: by which it is known in rows (a digest), and what people are told of it.
+
+    `kind` is notification or webhook, `secret` its address.
+    """
+
+    kind: str
+    name: str
+    label: str
+    secret: SecretStr
+
+
+def _digest(kind: str, address: str) -> str:
+    return f"{kind}-{hashlib.sha256(address.encode()).hexdigest()[:24]}"
+
+
 class Webhook(BaseModel):
     """Where events are posted: each of the kinds in `events` (empty: all), signed with `secret`."""
 
@@ -93,6 +111,14 @@ class Webhook(BaseModel):
         if len(secret.get_secret_value()) < SHORTEST_SECRET:
             raise ValueError(f"at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
         return secret
+
+    @property
+    def named(self) -> Named:
+        """Of the address only scheme and host are told: user, path and query are where secrets are."""
+        text = self.url.get_secret_value()
+        url = urlsplit(text)
+        label = f"The webhook at {url.scheme}://{url.netloc.rpartition('@')[2]}"
+        return Named("webhook", _digest("webhook", text), label, self.url)
 
 
 class AnnounceSettings(BaseModel):
@@ -124,3 +150,16 @@ class AnnounceSettings(BaseModel):
         if len({each.url for each in hooks}) < len(hooks):
             raise ValueError("each address once (events are named in one list)")
         return hooks
+
+    @property
+    def recipients(self) -> tuple[Named, ...]:
+        """Everybody who is told: `notify` in its order, then `webhooks` in theirs."""
+        people = (person(each, number) for number, each in enumerate(self.notify, 1))
+        return (*people, *(each.named for each in self.webhooks))
+
+
+def person(address: SecretStr, number: int) -> Named:
+    """An address of `notify`, the how manieth: of what it is made only the service is told."""
+    text = address.get_secret_value()
+    label = f"Notification {number} ({text.partition(':')[0][:20]})"
+    return Named("notification", _digest("notify", text), label, address)

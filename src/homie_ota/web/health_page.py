@@ -15,15 +15,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota import __version__
+from homie_ota.errors import WrongUse
 from homie_ota.store import disks, moved, vitals
 from homie_ota.store.database import Connection
 from homie_ota.store.disks import Disk
-from homie_ota.web import health_lines
+from homie_ota.web import health_lines, recipient_lines, recipients
+from homie_ota.web.actions import actor_of
+from homie_ota.web.classic import form
 from homie_ota.web.health_lines import Known, Verdict
 from homie_ota.web.live import Asked, LivePage, live_page
-from homie_ota.web.shell import Shell
+from homie_ota.web.render import see
+from homie_ota.web.shell import Shell, shell_of
 from homie_ota.web.texts import _
 
+ACTS = ("test",)
 LIBRARIES = ("SQLAlchemy", "starlette", "uvicorn", "gmqtt", "Jinja2", "pydantic", "fastapi", "uvloop")
 
 
@@ -42,12 +47,15 @@ def _read(conn: Connection, asked: Asked) -> dict[str, Any]:
             moved=moved.counts(conn),
         )
     )
+    told = recipients.read(conn, shell.settings)
+    found += [recipient_lines.line(each) for each in told]
     worst = max(found, key=lambda line: list(Verdict).index(line.verdict)).verdict
     return {
         "lines": found,
         "worst": worst,
         "words": _words(),
         "unwell": sum(line.verdict is not Verdict.GOOD for line in found),
+        "tells": bool(told),
     }
 
 
@@ -62,6 +70,15 @@ async def show(request: Request) -> Response:
     """`GET /health`: how this server is."""
     viewers = {"pages": request.app.state.hub.viewers, "programs": len(request.app.state.listeners)}
     return await live_page(request, HEALTH, viewers=viewers, versions=_versions())
+
+
+async def change(request: Request) -> Response:
+    """`POST /health`: `action` is test: everybody who is told what happens is told something."""
+    fields = await form(request)
+    if fields.get("action", "") not in ACTS:
+        raise WrongUse("The form does not say what to do.")
+    await recipients.test(shell_of(request), actor_of(request))
+    return see(request, "/health")
 
 
 def _disks(shell: Shell) -> tuple[Disk, ...]:

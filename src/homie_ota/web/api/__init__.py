@@ -30,6 +30,7 @@ from homie_ota.web.api import (
     people,
     properties,
     queue,
+    recipients,
     rollouts,
     routes,
     series,
@@ -72,6 +73,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(properties.router)
     app.include_router(people.router)
     app.include_router(queue.router)
+    app.include_router(recipients.router)
     app.include_router(rollouts.router)
     app.include_router(series.router)
     app.include_router(service.router)

@@ -56,6 +56,7 @@ TAGS = {
     "leftovers": ("queue", ""),
     "healthz": ("service", "How the server itself is."),
     "metrics": ("service", ""),
+    "recipients": ("service", ""),
     "people": ("people", "Accounts and API tokens."),
     "tokens": ("people", ""),
     "audit": ("audit", "Who did what, when, why and from where; chained by hashes."),

@@ -22,6 +22,7 @@ from homie_ota.rollout.verdict import Tone
 from homie_ota.store import firmware, search
 from homie_ota.store.accounts import ROLES
 from homie_ota.store.needed import Why
+from homie_ota.web.recipients import Standing
 
 Json = dict[str, Any]
 
@@ -56,6 +57,8 @@ SAID: dict[tuple[str, str], Iterable[str]] = {
     ("Verdict", "tone"): Tone,
     ("Somebody", "role"): ROLES,
     ("WithPassword", "role"): ROLES,
+    ("RecipientShape", "state"): Standing,
+    ("RecipientShape", "kind"): ("notification", "webhook"),
 }
 """By object and property; a list has such words as items."""
 
