@@ -66,7 +66,7 @@ def _parsed(argv: Sequence[str]) -> Any:
     asks_shell = _COMPLETION in os.environ
     root = tree.root(complete=asks_shell or any(word.endswith(_ABOUT_COMPLETION) for word in argv[:1]))
     if asks_shell:
-        root.main(list(argv), prog_name=tree.PROGRAM)
+        root.main(list(argv), prog_name=tree.PROGRAM, obj=Asked())
     try:
         with root.make_context(tree.PROGRAM, list(argv), obj=Asked()) as context:
             return root.invoke(context)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.options import Output
 from homie_ota.errors import NotFound, WrongUse
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from homie_ota.client import Api
 
 Which = Annotated[
-    str, typer.Argument(metavar="DEPLOYMENT|DEVICE", help="its number, or a device for its latest")
+    str,
+    typer.Argument(
+        metavar="DEPLOYMENT|DEVICE",
+        help="its number, or a device for its latest",
+        autocompletion=completion.devices,
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.plain import count
 
@@ -22,7 +22,12 @@ Since = Annotated[
     int | None,
     typer.Option("--since", metavar="NUMBER", help="begin behind the event of this number; 0: all"),
 ]
-Of = Annotated[str, typer.Option("--device", metavar="DEVICE", help="only what is about this device")]
+Of = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", help="only what is about this device", autocompletion=completion.devices
+    ),
+]
 Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", metavar="KIND", help="only deployment, rollout, alarm, mark …; may be repeated"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.bars import transfer
 from homie_ota.cli.images import describe
@@ -152,8 +152,8 @@ def prune(ctx: typer.Context, keep: Keep = None, dry_run: DryRun = False) -> int
     return 0
 
 
-First = Annotated[str, typer.Argument(metavar="A", help=WHICH)]
-Second = Annotated[str, typer.Argument(metavar="B", help=WHICH)]
+First = Annotated[str, typer.Argument(metavar="A", help=WHICH, autocompletion=completion.firmware)]
+Second = Annotated[str, typer.Argument(metavar="B", help=WHICH, autocompletion=completion.firmware)]
 Everything = Annotated[bool, typer.Option("--all", help="also what is alike")]
 
 

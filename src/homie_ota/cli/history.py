@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.answers import done
 from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import named
@@ -15,7 +15,10 @@ from homie_ota.cli.options import Device, Watch
 Json = dict[str, Any]
 FAILED = 1
 
-Of = Annotated[str, typer.Option("--device", metavar="DEVICE", help="only of this device")]
+Of = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="only of this device", autocompletion=completion.devices),
+]
 State = Annotated[str, typer.Option("--state", help="only those in this state: queued, failed …")]
 Number = Annotated[int, typer.Argument(metavar="DEPLOYMENT", help="its number")]
 

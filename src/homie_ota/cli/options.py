@@ -7,14 +7,23 @@ from typing import Annotated
 
 import typer
 
+from homie_ota.cli import completion
 from homie_ota.cli.plain import count
 
 WHICH = "NAME@VERSION, or its SHA-256 (8 signs of it)"
 
-Device = Annotated[str, typer.Argument(metavar="DEVICE", help="its id: hall-lamp, or homie~hall-lamp")]
-Firmware = Annotated[str, typer.Argument(metavar="FIRMWARE", help=WHICH)]
+Device = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEVICE", help="its id: hall-lamp, or homie~hall-lamp", autocompletion=completion.devices
+    ),
+]
+Firmware = Annotated[str, typer.Argument(metavar="FIRMWARE", help=WHICH, autocompletion=completion.firmware)]
+Rollout = Annotated[
+    int, typer.Argument(metavar="ROLLOUT", help="its number", autocompletion=completion.rollouts)
+]
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="only the devices that it finds")]
-To = Annotated[str, typer.Option("--to", metavar="FIRMWARE", help=WHICH)]
+To = Annotated[str, typer.Option("--to", metavar="FIRMWARE", help=WHICH, autocompletion=completion.firmware)]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 Watch = Annotated[bool, typer.Option("--watch", help="show what happens until it ends or stops")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", parser=count, help="at most so many")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.options import WHICH, Device
 
@@ -15,7 +15,12 @@ LOOKS = 3.0
 """Seconds after which a look at the broker that was asked for is usually done."""
 
 
-Only = Annotated[str, typer.Option("--firmware", metavar="FIRMWARE", help=f"only this one: {WHICH}")]
+Only = Annotated[
+    str,
+    typer.Option(
+        "--firmware", metavar="FIRMWARE", help=f"only this one: {WHICH}", autocompletion=completion.firmware
+    ),
+]
 Look = Annotated[bool, typer.Option("--look", help="look at the broker again first")]
 Clear = Annotated[str, typer.Option("--clear", metavar="TOPIC", help="clear what is kept on this topic")]
 

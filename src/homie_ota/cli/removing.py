@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.answers import agreed, done
 from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import bare, key
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NOT_WANTED = 1
-Which = Annotated[str, typer.Argument(metavar="DEVICE|NUMBER", help="as `homie-ota removed` lists it")]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEVICE|NUMBER", help="as `homie-ota removed` lists it", autocompletion=completion.removed
+    ),
+]
 
 
 def delete_device(ctx: typer.Context, device: Device, yes: Yes = False) -> int:

@@ -16,7 +16,7 @@ from homie_ota.cli import order as orders
 from homie_ota.cli.asked import asked
 from homie_ota.cli.firmware import choose
 from homie_ota.cli.following import watch_rollout
-from homie_ota.cli.options import Reason, To, Watch, Yes
+from homie_ota.cli.options import Reason, Rollout, To, Watch, Yes
 from homie_ota.cli.order import planned
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 FAILED, REFUSED = 1, 4
 
-Number = Annotated[int, typer.Argument(metavar="ROLLOUT", help="its number")]
 State = Annotated[str, typer.Option("--state", help="only those in this state")]
 Outcome = Annotated[str, typer.Option("--outcome", help="only devices with this outcome")]
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="'fw:lamp version:<2.0 -tag:attic'")]
@@ -55,7 +54,7 @@ def listing(ctx: typer.Context, state: State = "") -> int:
     return 0
 
 
-def one(ctx: typer.Context, number: Number, outcome: Outcome = "", watch: Watch = False) -> int:
+def one(ctx: typer.Context, number: Rollout, outcome: Outcome = "", watch: Watch = False) -> int:
     """Show a rollout."""
     order = asked(ctx)
     api = order.api()
@@ -110,32 +109,32 @@ def create(
     return 0
 
 
-def start(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def start(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Start a rollout."""
     return _steer(ctx, number, "start", reason, watch)
 
 
-def pause(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def pause(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Pause a rollout."""
     return _steer(ctx, number, "pause", reason, watch)
 
 
-def resume(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def resume(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Resume a rollout."""
     return _steer(ctx, number, "resume", reason, watch)
 
 
-def drain(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def drain(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Drain a rollout."""
     return _steer(ctx, number, "drain", reason, watch)
 
 
-def abort(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def abort(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Abort a rollout."""
     return _steer(ctx, number, "abort", reason, watch)
 
 
-def revert(ctx: typer.Context, number: Number, reason: Reason = "", watch: Watch = False) -> int:
+def revert(ctx: typer.Context, number: Rollout, reason: Reason = "", watch: Watch = False) -> int:
     """Revert a rollout."""
     return _steer(ctx, number, "revert", reason, watch)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from homie_ota.cli import rollout, rollout_show, show
+from homie_ota.cli import completion, rollout, rollout_show, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import choose, hashes
@@ -29,7 +29,12 @@ Json = dict[str, Any]
 FAILED, REFUSED = 1, 4
 
 Targets = Annotated[
-    list[str], typer.Argument(metavar="TARGET", help="hall-lamp, 'hall-*', 'fw:lamp version:<2.0'")
+    list[str],
+    typer.Argument(
+        metavar="TARGET",
+        help="hall-lamp, 'hall-*', 'fw:lamp version:<2.0'",
+        autocompletion=completion.devices,
+    ),
 ]
 AllAtOnce = Annotated[bool, typer.Option("--all-at-once", help="no canary: a bad image reaches every device")]
 Override = Annotated[
@@ -39,7 +44,12 @@ Override = Annotated[
     ),
 ]
 What = Annotated[
-    list[str], typer.Argument(metavar="DEPLOYMENT|DEVICE", help="a deployment's number, or a device's id")
+    list[str],
+    typer.Argument(
+        metavar="DEPLOYMENT|DEVICE",
+        help="a deployment's number, or a device's id",
+        autocompletion=completion.devices,
+    ),
 ]
 
 
