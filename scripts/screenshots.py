@@ -70,6 +70,7 @@ SHOTS = (
     Shot("story", "/rollouts/1/story"),
     Shot("log", "/log"),
     Shot("removed", "/removed"),
+    Shot("knocking", "/knocking"),
     Shot("first-steps", "/first-steps"),
     Shot("login", "/login"),
     Shot("account", "/account"),

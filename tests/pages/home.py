@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from homie_ota.esp.request import UpdateRequest
 from homie_ota.model import Firmware
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import BY_DEFAULT, WaveState
 from homie_ota.simulator.images import make_image
-from homie_ota.store import audit, events, intake, rollouts, tables
+from homie_ota.store import audit, events, intake, knocks, rollouts, tables
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
 from pages import curves
@@ -81,6 +82,7 @@ def furnish(world: World, now: float) -> None:
     world.write(lambda conn: _present(conn, images, now))
     world.write(lambda conn: _rollouts(conn, images, now))
     world.write(lambda conn: _people(conn, now))
+    world.write(lambda conn: _strangers(conn, now))
     world.write(lambda conn: _curves(conn, images, now))
     world.write(_in_order)
 
@@ -299,6 +301,20 @@ def _members(
             rollout_id=of.id, device_pk=_pk(name), wave=0 if place == 0 else 1 if place < len(names) / 10 else 2,
             position=place, outcome=outcome, since=at + 60 * place, reason=reason if outcome == "harmful" else "",
             deployment_id=chosen[name] if isinstance(chosen, dict) else None))  # fmt: skip
+
+
+def _strangers(conn: Connection, now: float) -> None:
+    """Three sketches knock, one of them from two places."""
+    told = (
+        UpdateRequest("esp8266", mac="A0:20:A6:00:00:01", have="0.9.1", md5="c" * 32, free_space=2_740_224),
+        UpdateRequest(
+            "esp32", mac="34:85:18:00:00:02", have="1.4.0", chip_size=8 << 20, sketch_size=1_006_448
+        ),
+        UpdateRequest("esp8266", mac="A0:20:A6:00:00:03", sdk="1.5.1(e67da894)"),
+    )
+    for at, asked in enumerate((*told, told[1])):
+        host = f"192.168.1.{40 + at}"
+        knocks.note(conn, asked, address=host, network=host, now=now - at * MINUTE)
 
 
 def _people(conn: Connection, now: float) -> None:
