@@ -14,7 +14,7 @@ from homie_ota.fleet.packed import Curves
 from homie_ota.model import Address
 from homie_ota.store import deployments, devices, events, marks, removed, rhythm, series
 from homie_ota.store.database import Connection
-from homie_ota.store.tables import metadata, ota_token, target
+from homie_ota.store.tables import audit, metadata, ota_token, target
 from store.lamps import WANTED, add_device, opened, ordered
 
 NOW = 1_700_000_000.0
@@ -162,3 +162,15 @@ def test_no_other_attempt_gets_the_number_of_one_that_was_deleted(conn: Connecti
     removed.put_back(conn, 7, by="anna", now=NOW + 1.0)
     found = [deployments.get(conn, number) for number in (cancelled.id, other.id)]
     assert [each and each.device_pk for each in found] == [7, 1]
+
+
+def test_both_are_in_the_audit_log_in_the_transaction_that_did_them(conn: Connection) -> None:
+    add_device(conn, 7, state="lost")
+    removed.take(conn, 7, by="anna", now=NOW, where="10.0.0.7", cleared=17)
+    removed.put_back(conn, 7, by="bert", now=NOW + 1.0, where="10.0.0.8")
+    columns = (audit.c[name] for name in ("who", "what", "why", "from_where"))
+    rows = conn.execute(sa.select(*columns).order_by(audit.c.seq)).all()
+    assert [tuple(row) for row in rows] == [
+        ("anna", "deleted a device", "homie~lamp-7, 17 retained topics cleared", "10.0.0.7"),
+        ("bert", "put a device back", "homie~lamp-7", "10.0.0.8"),
+    ]

@@ -40,7 +40,7 @@ class Removing:
     def _known(self, pk: int) -> list[KnownDevice]:
         return [each for each in self._ingest.fleet.devices if each.pk == pk]
 
-    async def forget(self, session: Session, pk: int, *, by: str) -> int:
+    async def forget(self, session: Session, pk: int, *, by: str, where: str = "") -> int:
         """Copy a device, forget it, and clear its retained topics; returns how many topics were cleared.
 
         Raises Conflict while it is online or being updated, Unreachable without a connection to the broker.
@@ -59,7 +59,10 @@ class Removing:
             copy |= removal.may_be_put_back(each.address, kept)
         now = ingest.clock()
         await ingest.database.write(
-            lambda connection: removed.take(connection, pk, by=by, now=now, topics=copy), durable=True
+            lambda connection: removed.take(
+                connection, pk, by=by, now=now, where=where, topics=copy, cleared=len(topics)
+            ),
+            durable=True,
         )
         for topic in topics:
             session.send(Publish(topic, b"", qos=1, retain=True))
@@ -76,11 +79,11 @@ class Removing:
             found = None
         return {each.topic: each.head for each in found or () if len(each.head) == each.size}
 
-    async def put_back(self, session: Session, pk: int, *, by: str) -> Removed:
+    async def put_back(self, session: Session, pk: int, *, by: str, where: str = "") -> Removed:
         """The device as it was, on the broker too where it did not come back by itself. NotFound, Conflict."""
         ingest, now = self._ingest, self._ingest.clock()
         found = await ingest.database.write(
-            lambda connection: removed.put_back(connection, pk, by=by, now=now), durable=True
+            lambda connection: removed.put_back(connection, pk, by=by, now=now, where=where), durable=True
         )
         stored = await ingest.database.read(lambda connection: devices.load(connection, pk))
         if stored[0].row["facts"].get(ASKS):  # it was never on the broker, and the fleet does not know it

@@ -35,13 +35,13 @@ class Reaching:
     async def _look(self, filters: Sequence[str]) -> list[Kept] | None:
         return await scan(self._open().broker, filters, head=LONGEST, patience=5.0, most=16 << 20)
 
-    async def forget(self, pk: int, by: str) -> int:
+    async def forget(self, pk: int, by: str, where: str) -> int:
         """Clear a device's retained topics on the broker, and its rows; returns how many topics were cleared."""
-        return await self._removing.forget(self._open(), pk, by=by)
+        return await self._removing.forget(self._open(), pk, by=by, where=where)
 
-    async def put_back(self, pk: int, by: str) -> Removed:
+    async def put_back(self, pk: int, by: str, where: str) -> Removed:
         """The device as it was, on the broker too."""
-        return await self._removing.put_back(self._open(), pk, by=by)
+        return await self._removing.put_back(self._open(), pk, by=by, where=where)
 
     async def set_property(self, message: Publish) -> None:
         """Send one command; it does not wait behind an image that is on its way to another device."""

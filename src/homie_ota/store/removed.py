@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
 from homie_ota.model import FIRST_ASKER, Address
-from homie_ota.store import devices, events
+from homie_ota.store import audit, devices, events
 from homie_ota.store.database import upsert
 from homie_ota.store.tables import (
     deployment,
@@ -57,9 +57,19 @@ class Removed(NamedTuple):
 
 
 def take(
-    connection: Connection, pk: int, *, by: str, now: float, topics: Mapping[str, str] | None = None
+    connection: Connection,
+    pk: int,
+    *,
+    by: str,
+    now: float,
+    where: str = "",
+    topics: Mapping[str, str] | None = None,
+    cleared: int = 0,
 ) -> None:
-    """Copy a device and delete it; raises NotFound, and Conflict while it is online or being updated."""
+    """Copy a device and delete it; raises NotFound, and Conflict while it is online or being updated.
+
+    `where` it was asked from; `cleared` topics go on the broker once this is written.
+    """
     row = devices.row(connection, pk)
     devices.check_removable(connection, pk)
     assert row is not None
@@ -78,6 +88,9 @@ def take(
     connection.execute(removed.delete().where(removed.c.device_pk == pk))
     connection.execute(removed.insert().values(**values))
     _tell(connection, "deleted", pk, by, now)
+    key = Address(row["base"], row["device_id"]).key
+    what = f"{key}, {cleared} retained topics cleared"
+    audit.add(connection, at=now, who=by, what="deleted a device", why=what, from_where=where)
     devices.remove(connection, pk)
 
 
@@ -116,7 +129,7 @@ def _from_json(value: Any) -> Any:
 # --- Putting back ---------------------------------------------------------------------------------------------------
 
 
-def put_back(connection: Connection, pk: int, *, by: str, now: float) -> Removed:
+def put_back(connection: Connection, pk: int, *, by: str, now: float, where: str = "") -> Removed:
     """The device as it was; one that announced itself anew meanwhile is joined with its history.
 
     Raises NotFound when the copy is gone, Conflict while what came back is being updated.
@@ -134,6 +147,7 @@ def put_back(connection: Connection, pk: int, *, by: str, now: float) -> Removed
         _insert(connection, table, rows.get(table.name, []))
     connection.execute(removed.delete().where(removed.c.device_pk == pk))
     _tell(connection, "put back", pk, by, now)
+    audit.add(connection, at=now, who=by, what="put a device back", why=found.address.key, from_where=where)
     return found
 
 

@@ -77,10 +77,10 @@ async def delete_device(shell: Shell, actor: Actor, device: str) -> str:
     pk = await shell.database.read(lambda conn: devices.resolve(conn, device))
     cleared = 0
     if shell.forget is not None:
-        cleared = await shell.forget(pk, actor.name)
+        cleared = await shell.forget(pk, actor.name, actor.where)
     else:
-        await shell.database.write(lambda conn: removed.take(conn, pk, by=actor.name, now=now), urgent=True)
-    what = f"{clean(device)}, {cleared} retained topics cleared"
-    await shell.database.write(lambda conn: note(conn, actor, now, "deleted a device", what))
+        await shell.database.write(
+            lambda conn: removed.take(conn, pk, by=actor.name, now=now, where=actor.where), urgent=True
+        )
     shell.bus.say("device", device_pk=pk)
     return f"{clean(device)} is forgotten here; {cleared} retained topics were cleared on the broker."

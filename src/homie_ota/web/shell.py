@@ -62,8 +62,9 @@ class BrokerStatus:
 class Shell:
     """Everything that a route may use; what reaches the broker is given by the service, and None where nothing does.
 
-    `forget` clears the retained topics of a device (its `pk`, and who wants it) and its rows, and returns how many
-    topics it cleared; `put_back` undoes that; `topics` are those it would clear. `set_property` sends one command.
+    `forget` clears the retained topics of a device (its `pk`, who wants it, and from where) and its rows, and returns
+    how many topics it cleared; `put_back` undoes that; `topics` are those it would clear. `set_property` sends one
+    command.
     `ways_back` is a memory, `looking` lets one look at the whole fleet at a time.
     """
 
@@ -72,8 +73,8 @@ class Shell:
     images: ImageFiles
     bus: Bus
     broker_status: Callable[[], BrokerStatus] = BrokerStatus
-    forget: Callable[[int, str], Awaitable[int]] | None = None
-    put_back: Callable[[int, str], Awaitable[Removed]] | None = None
+    forget: Callable[[int, str, str], Awaitable[int]] | None = None
+    put_back: Callable[[int, str, str], Awaitable[Removed]] | None = None
     topics: Callable[[int], list[str]] | None = None
     set_property: Callable[[Publish], Awaitable[None]] | None = None
     clock: Callable[[], float] = time.time

@@ -97,13 +97,13 @@ async def put_back(shell: Shell, actor: Actor, device_pk: int) -> str:
     """Take a deletion back; the key of the device. NotFound when its copy is gone, Conflict, Unreachable."""
     now = shell.clock()
     if shell.put_back is not None:
-        found = await shell.put_back(device_pk, actor.name)
+        found = await shell.put_back(device_pk, actor.name, actor.where)
     else:
         found = await shell.database.write(
-            lambda conn: removed.put_back(conn, device_pk, by=actor.name, now=now), urgent=True
+            lambda conn: removed.put_back(conn, device_pk, by=actor.name, now=now, where=actor.where),
+            urgent=True,
         )
     key = found.address.key
-    await shell.database.write(lambda conn: note(conn, actor, now, "put a device back", key))
     shell.bus.say("device", device_pk=device_pk)
     return key
 
