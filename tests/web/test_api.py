@@ -187,7 +187,7 @@ def test_an_image_comes_back_as_it_was_uploaded(world: World) -> None:
 def test_deleting_a_device_clears_its_topics_through_the_service(world: World) -> None:
     pk = world.device("hall", state="lost")
 
-    async def forget(which: int, _by: str) -> int:
+    async def forget(which: int, _by: str, _where: str) -> int:
         world.forgotten.append(which)
         return 17
 
@@ -201,7 +201,7 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
     client = world.client(headers={"accept": "text/html"})
     paths = client.get(f"{API}/openapi.json").json()["paths"]
     expected = {
-        "/devices", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why", "/firmware", "/firmware/{sha256}",
+        "/devices", "/devices.csv", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why", "/firmware", "/firmware/{sha256}",
         "/firmware/{sha256}/file", "/firmware/{sha256}/fits", "/firmware/{sha256}/compare/{other}", "/firmware/prune",
         "/deployments", "/deployments/{id}", "/deployments/{id}/cancel", "/deployments/{id}/case", "/events",
         "/devices/{id}/pin", "/devices/{id}/tags/{tag}", "/rollouts", "/rollouts/preview", "/rollouts/{id}",
