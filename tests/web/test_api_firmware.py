@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 from typing import Any
 
 import pytest
@@ -165,3 +168,41 @@ def test_changes_need_the_right_to_deploy(
     )
     head = {"authorization": f"Bearer {token}"}
     assert world.client().request(method, f"{API}{path}", json={}, headers=head).status_code == status
+
+
+def test_a_list_that_changes_while_it_is_read_tells_no_image_twice_and_misses_none_that_stays(
+    world: World,
+) -> None:
+    images = [world.firmware(version=f"1.{n}.0") for n in range(6)]
+    client, seen = world.client(), list[str]()
+    first = client.get(API, params={"limit": 2}).json()
+    seen += [each["version"] for each in first["items"]]
+    world.firmware(version="2.0.0")  # the newest stands in front of all others
+    assert client.delete(f"{API}/{images[4].sha256}").status_code == 200  # it was shown last
+    cursor = first["next"]
+    while cursor is not None:
+        page = client.get(API, params={"limit": 2, "cursor": cursor}).json()
+        seen += [each["version"] for each in page["items"]]
+        cursor = page["next"]
+    assert seen[:2] == ["1.5.0", "1.4.0"]
+    assert set(seen[2:]) >= {"1.3.0", "1.2.0", "1.1.0", "1.0.0"}
+
+
+def test_an_image_that_came_in_front_pushes_nothing_onto_the_next_page(world: World) -> None:
+    for n in range(4):
+        world.firmware(version=f"1.{n}.0")
+    client = world.client()
+    first = client.get(API, params={"limit": 2}).json()
+    world.firmware(version="2.0.0")
+    rest = client.get(API, params={"limit": 9, "cursor": first["next"]}).json()
+    assert [each["version"] for each in rest["items"]] == ["1.1.0", "1.0.0"]
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    "key", [["x"], ["x", "y"], [1.0, 2.0], ["x", math.inf], ["x", math.nan], ["x", -1e300], ["x", 1], {}, "x"]
+)
+def test_a_cursor_of_another_list_is_refused_or_harmless(world: World, key: Any) -> None:
+    world.firmware()
+    forged = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    assert world.client().get(API, params={"cursor": forged}).status_code in (200, 400)

@@ -174,15 +174,30 @@ def find(
 
     `sort` is a key of SORTS, with `-` for the other way round; another one raises WrongUse.
     """
+    query = sa.select(*_COLUMNS).where(*_wanted(name, version, text)).order_by(*_order(sort))
+    return [_read(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+
+
+def hashes(
+    connection: Connection,
+    name: str | None = None,
+    version: str | None = None,
+    text: str = "",
+    sort: str = "-uploaded",
+) -> list[str]:
+    """The SHA-256 of all that `find` would give without a limit, in its order."""
+    query = sa.select(firmware.c.sha256).where(*_wanted(name, version, text)).order_by(*_order(sort))
+    return list(connection.execute(query).scalars())
+
+
+def _order(sort: str) -> list[sa.ColumnElement[Any]]:
     columns = SORTS.get(sort.removeprefix("-"))
     if columns is None:
         nearest = get_close_matches(sort.removeprefix("-"), SORTS, 1, 0.0)[0]
         raise WrongUse(
             f'Firmware cannot be sorted by "{clean(sort)}". The nearest known word is "{nearest}".'
         )
-    order = [c.desc() if sort.startswith("-") else c for c in (*columns, firmware.c.sha256)]
-    query = sa.select(*_COLUMNS).where(*_wanted(name, version, text)).order_by(*order)
-    return [_read(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+    return [c.desc() if sort.startswith("-") else c for c in (*columns, firmware.c.sha256)]
 
 
 def total(connection: Connection, name: str | None = None, version: str | None = None, text: str = "") -> int:

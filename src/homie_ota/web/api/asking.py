@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -80,6 +81,22 @@ def cut(items: Sequence[T], key: Callable[[T], Key], limit: int, cursor: str) ->
     return Cut(begin, end, _closed(keys[end - 1]) if end < len(keys) else None)
 
 
+def cut_behind(names: Sequence[str], limit: int, cursor: str) -> Cut:
+    """The page behind a cursor, of things in whatever order, each with a name of its own; as `cut`.
+
+    Where the last one that was shown is gone, it goes on at its place. Raises WrongUse for another cursor.
+    """
+    begin = 0
+    if cursor:
+        last = _opened(cursor)
+        if [type(each) for each in last] != [str, float]:
+            raise _not_ours()
+        name, place = str(last[0]), float(last[1])
+        begin = names.index(name) + 1 if name in names else int(min(max(place, 0), len(names)))
+    end = min(len(names), begin + limit)
+    return Cut(begin, end, _closed((names[end - 1], float(end - 1))) if end < len(names) else None)
+
+
 def _closed(key: Key) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
@@ -89,9 +106,13 @@ def _opened(cursor: str) -> Key:
         key = json.loads(base64.urlsafe_b64decode(cursor.encode() + b"==="))
     except (ValueError, RecursionError):
         key = None
-    if not isinstance(key, list) or not all(type(each) in (str, float) for each in key):
+    if not isinstance(key, list) or not all(_is_sortable(each) for each in key):
         raise _not_ours()
     return tuple(key)
+
+
+def _is_sortable(part: object) -> bool:
+    return isinstance(part, str) or (isinstance(part, float) and math.isfinite(part))
 
 
 def _not_ours() -> WrongUse:

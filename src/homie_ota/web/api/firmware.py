@@ -14,7 +14,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
 from homie_ota.web import actions, firmware_actions, firmware_pages, firmware_upload
 from homie_ota.web.api import firmware_shapes as shapes
-from homie_ota.web.api.asking import FAILS, Cursor, Limit, cursor_number
+from homie_ota.web.api.asking import FAILS, Cursor, Limit, cut_behind
 from homie_ota.web.api.shapes import Done
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
@@ -39,15 +39,12 @@ async def list_firmware(
     cursor: Cursor = "",
 ) -> shapes.FirmwarePage:
     """`sort` is one of name, version, size, chip, brand, uploaded, description; with `-` in front downwards."""
-    start = cursor_number(cursor) or 0
 
     def read(conn: Connection) -> shapes.FirmwarePage:
-        images = firmwares.find(conn, name, version, q, sort, limit, start)
-        total = firmwares.total(conn, name, version, q)
-        after = start + len(images)
-        return shapes.FirmwarePage(
-            items=_short(conn, images), total=total, next=str(after) if images and after < total else None
-        )
+        every = firmwares.hashes(conn, name, version, q, sort)
+        page = cut_behind(every, limit, cursor)
+        images = firmwares.find(conn, name, version, q, sort, page.end - page.begin, page.begin)
+        return shapes.FirmwarePage(items=_short(conn, images), total=len(every), next=page.next)
 
     return await shell_of(request).database.read(read)
 
