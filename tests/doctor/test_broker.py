@@ -71,6 +71,15 @@ def test_a_default_broker_cuts_an_inventory_off(mosquitto_default: Mosquitto, he
     assert remains(mosquitto_default) == []
 
 
+def test_what_a_broker_says_that_it_dropped_is_told(start_mosquitto: Start, here: Installation) -> None:
+    small = start_mosquitto("sys_interval 1", "max_queued_messages 10")
+    assert "queue mind" in faults(look(broker, at(small, here)))  # the burst itself is dropped
+    dropped = small.collect("$SYS/broker/publish/messages/dropped", count=3, seconds=5)
+    assert not dropped[-1].endswith(" 0")
+    said = [each.said for each in look(broker, at(small, here)) if "dropped" in each.said]
+    assert len(said) == 1
+
+
 def test_a_broker_that_is_not_there_is_bad_with_the_command(here: Installation) -> None:
     url = f"mqtt://127.0.0.1:{unused_port()}"
     (found,) = look(broker, here.patient(mqtt={"url": url}))

@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 
 from doctor.conftest import Installation, look, only
+from homie_ota import doctor
+from homie_ota.cli import main
 from homie_ota.doctor.database import database
 from homie_ota.model import Firmware
 from homie_ota.simulator.images import make_image
 from homie_ota.store import audit, events, intake
+from homie_ota.store.database import Database
 from homie_ota.store.images import ImageFiles
+from servers import unused_port
 
 
 def stored(here: Installation, version: str = "1.0.0") -> Firmware:
@@ -84,11 +88,10 @@ def test_a_damaged_database_is_bad_with_the_way_out(here: Installation) -> None:
 def test_no_database_at_all_in_the_file_is_bad(here: Installation) -> None:
     file = here.folder / "other.sqlite3"
     file.write_bytes(b"this is no database, and has never been one" * 100)
-
-    from homie_ota.errors import HomieOtaError
-
-    with pytest.raises(HomieOtaError, match="cannot be used"):
-        look(database, here.patient(storage={"data_dir": here.data, "database": str(file)}))
+    (found,) = look(database, here.patient(storage={"data_dir": here.data, "database": str(file)}))
+    assert found.verdict == "bad"
+    assert "cannot be used" in found.said
+    assert "homie-ota restore" in found.fix
 
 
 def test_an_audit_log_that_was_cut_off_is_bad(here: Installation) -> None:
@@ -119,3 +122,28 @@ def test_one_id_under_two_bases_is_told_unless_one_of_them_is_long_gone(here: In
     (found,) = only(look(database, here.patient()), "mind")
     assert "below attic/ and homie/" in found.said
     assert "device_id" in found.fix
+
+
+def test_postgresql_is_looked_at_too(here: Installation, postgres: str) -> None:
+    url = postgres.replace("+psycopg", "")
+    storage = {"data_dir": here.data, "database": url}
+    (empty,) = look(database, here.patient(storage=storage))
+    assert (empty.verdict, empty.fix) == ("bad", "sudo systemctl restart homie-ota")
+    made = Database(url)
+    made.migrate()
+    made.close()
+    found = look(database, here.patient(storage=storage))
+    assert only(found, "good") == found
+    assert found[0].said.startswith("PostgreSQL")
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_password(
+    here: Installation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOMIE_OTA_STORAGE__DATABASE", f"postgresql://me:s3cret@127.0.0.1:{unused_port()}/x")
+    monkeypatch.setattr(doctor, "checks", lambda: (("database", database),))
+    assert main(["doctor", "--data", str(here.data)]) == 1
+    said = capsys.readouterr().out
+    assert "cannot be used" in said
+    assert "sudo systemctl start postgresql" in said
+    assert "s3cret" not in said

@@ -14,7 +14,7 @@ from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient
 from homie_ota.errors import Unreachable
 from homie_ota.mqtt import Broker
 
-VERSION = "$SYS/broker/version"
+VERSION, DROPPED = "$SYS/broker/version", "$SYS/broker/publish/messages/dropped"
 
 MOSQUITTO = "mosquitto version "
 KNOWN_BAD = {
@@ -45,10 +45,8 @@ async def _look(patient: Patient) -> AsyncIterator[Finding]:
         yield found
         return
     yield Finding("broker", GOOD, f"{found} lets us in.")
-    said = await _version(found)
-    patient.known.is_mosquitto = said.startswith(MOSQUITTO)
-    if said:
-        yield version_of(said)
+    for finding in await _of_itself(found, patient):
+        yield finding
     findings, heard = await carrying.rights(found, patient.settings.mqtt.base_topics)
     for finding in findings:
         yield finding
@@ -96,12 +94,20 @@ def _start(patient: Patient) -> str:
     return 'url = "mqtt://host:1883" in [mqtt]; without it the server starts a broker of its own, as long as it runs'
 
 
-async def _version(found: Broker) -> str:
-    """What the broker calls itself; empty when it does not say."""
+async def _of_itself(found: Broker, patient: Patient) -> list[Finding]:
+    """What the broker calls itself, and how many messages it dropped; nothing where it does not say."""
     async with line(found) as ear:
-        ear.connection.subscribe([VERSION])
-        await ear.until(lambda: VERSION in ear.heard, SOON)
-        return ear.heard.get(VERSION, [b""])[0].decode(errors="replace")
+        ear.connection.subscribe([VERSION, DROPPED])
+        await ear.until(lambda: {VERSION, DROPPED} <= ear.heard.keys(), SOON)
+        said, dropped = (
+            ear.heard.get(topic, [b""])[0].decode(errors="replace") for topic in (VERSION, DROPPED)
+        )
+    patient.known.is_mosquitto = said.startswith(MOSQUITTO)
+    told = [version_of(said)] if said else []
+    if dropped.isdecimal() and int(dropped):
+        text = f"The broker says that it dropped {dropped} messages since it was started."
+        told.append(Finding("queue", MIND, text, "max_queued_messages 1000000 in mosquitto.conf"))
+    return told
 
 
 def version_of(said: str) -> Finding:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient
-from homie_ota.errors import Conflict
+from homie_ota.errors import Conflict, HomieOtaError
 from homie_ota.store import audit, devices, integrity, moved, vitals
 from homie_ota.store.database import Connection, Database
 from homie_ota.web import words
@@ -21,6 +21,9 @@ SAMPLE = 64 << 20
 DAY = 86400.0
 NAMED = 3
 """So many are named in a sentence."""
+
+_OPEN = 'sudo systemctl start postgresql; or the right address: database = "postgresql://…" in [storage]'
+_BACK = "or the last backup, put back with homie-ota restore"
 
 
 async def database(patient: Patient) -> list[Finding]:
@@ -46,6 +49,15 @@ def _look(patient: Patient) -> list[Finding]:
         return opened.read_now(lambda conn: list(_findings(conn, patient)))
     except Conflict as error:
         return [Finding("database", BAD, str(error), "sudo systemctl restart homie-ota")]
+    except HomieOtaError as error:
+        return [
+            Finding(
+                "database",
+                BAD,
+                str(error),
+                _OPEN if "://" in url else f'database = "…" in [storage]; {_BACK}',
+            )
+        ]
     finally:
         opened.close()
 
@@ -75,7 +87,7 @@ def _findings(conn: Connection, patient: Patient) -> Iterator[Finding]:
 def _broken(url: str, fault: str) -> Finding:
     quoted = shlex.quote(url)
     fix = (
-        "Stop the server, keep a copy of the file, and put back the last backup; without one: "
+        "stop the server, keep a copy of the file, and put back the last backup (homie-ota restore); without one: "
         f"sqlite3 {quoted} .recover | sqlite3 {quoted}.new"
     )
     return Finding("database", BAD, f"The database is damaged: {words.clean(fault)}.", fix)
