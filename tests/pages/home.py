@@ -12,7 +12,7 @@ from homie_ota.model import Firmware
 from homie_ota.rollout.course import Move
 from homie_ota.rollout.plan import BY_DEFAULT, WaveState
 from homie_ota.simulator.images import make_image
-from homie_ota.store import audit, events, intake, knocks, rollouts, tables
+from homie_ota.store import audit, events, intake, knocks, rollouts, tables, target_rows
 from homie_ota.store.database import Connection
 from homie_ota.store.rollouts import Rollout
 from pages import curves
@@ -160,6 +160,8 @@ def _deployment(
     made = conn.execute(tables.deployment.insert().values(**row)).inserted_primary_key
     assert made is not None
     number = int(made[0])
+    if state != "cancelled":
+        target_rows.put(conn, [pk], image.sha256, source=target_rows.ORDERED)
     about = {"device_pk": pk, "deployment_id": number}
     events.add(
         conn, "deployment", at=at, actor="anna", data={"state": "queued", "sha256": image.sha256}, **about
@@ -217,11 +219,7 @@ def _present(conn: Connection, images: dict[str, Firmware], now: float) -> None:
         ("garden-air", weather),
         ("tv-plug", plug),
     ):
-        conn.execute(
-            tables.target.insert().values(
-                device_pk=_pk(name), sha256=image.sha256, source="anna", since=now - DAY
-            )
-        )
+        target_rows.put(conn, [_pk(name)], image.sha256, source=target_rows.ORDERED)
 
 
 def _rollouts(conn: Connection, images: dict[str, Firmware], now: float) -> None:
@@ -301,6 +299,8 @@ def _members(
             rollout_id=of.id, device_pk=_pk(name), wave=0 if place == 0 else 1 if place < len(names) / 10 else 2,
             position=place, outcome=outcome, since=at + 60 * place, reason=reason if outcome == "harmful" else "",
             deployment_id=chosen[name] if isinstance(chosen, dict) else None))  # fmt: skip
+        if outcome not in ("waiting", "absent", "skipped", "same"):
+            target_rows.put(conn, [_pk(name)], of.sha256, source=f"rollout {of.id}")
 
 
 def _strangers(conn: Connection, now: float) -> None:
