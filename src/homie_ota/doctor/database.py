@@ -77,7 +77,7 @@ def _findings(conn: Connection, patient: Patient) -> Iterator[Finding]:
     yield Finding(
         "database",
         GOOD,
-        f"{found.engine}, {size}, schema {found.schema}, {found.devices} devices; it is whole.",
+        f"{found.engine}, {size}, schema {found.schema}, devices: {found.devices}; it is whole.",
     )
     yield _chain(conn)
     yield from _images(patient.settings.firmware_dir, images)
@@ -96,7 +96,7 @@ def _broken(url: str, fault: str) -> Finding:
 def _chain(conn: Connection) -> Finding:
     found = audit.verify(conn)
     if found.fault is None:
-        return Finding("audit log", GOOD, f"{found.head.rows} rows, each as it was written.")
+        return Finding("audit log", GOOD, f"All rows ({found.head.rows}) are as they were written.")
     fix = "homie-ota audit verify FILE, with an export from before, tells since when; then ask who had the database"
     return Finding("audit log", BAD, found.fault[1], fix)
 
@@ -111,7 +111,7 @@ def _images(folder: Path, images: list[integrity.Image]) -> Iterator[Finding]:
             )
             yield Finding("images", BAD, f"In {folder}: {told} {what}.", f"homie-ota upload {names[0]}")
     if not harmed:
-        yield Finding("images", GOOD, f"{len(images)} images; those that were read are what was uploaded.")
+        yield Finding("images", GOOD, f"{len(images)} stored; those that were read are what was uploaded.")
 
 
 def _doubled(found: dict[str, list[str]]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -121,7 +122,8 @@ async def _of_asking(patient: Patient, place: Place) -> list[Finding]:
 
 
 def _not_reached(patient: Patient, place: Place, error: Exception) -> Finding:
-    why = getattr(error, "strerror", None) or str(error) or "no answer in time"
+    number = getattr(error, "errno", None)  # asyncio puts words of its own around what the system says
+    why = os.strerror(number) if number else str(error) or "no answer in time"
     if not patient.known.running:
         said = f"{patient.told}, which devices are told, does not answer, for the server does not run here: {why}."
         return Finding(TOPIC, MIND, said, "sudo systemctl start homie-ota, then homie-ota doctor once more")

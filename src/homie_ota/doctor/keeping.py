@@ -71,9 +71,10 @@ def queue_of(at_0: int, at_1: int, *, is_mosquitto: bool) -> Finding:
             f"Of {BURST} retained messages only {at_0} arrived, and no error was said: devices stay unseen."
         )
     else:
-        said = (
-            f"Of {BURST} retained messages {at_1} reach who reads at QoS 1, and no error is said: other programs see "
-            "a part of the devices only, and so do we when we are slow."
+        said = f"Of {BURST} retained messages {at_1} reach who reads at QoS 1, and no error is said: " + (
+            "other programs see a part of the devices only, and so do we when we are slow."
+            if is_mosquitto
+            else "other programs may see a part of the devices only. We read at QoS 0, and that is whole."
         )
     roomy = "max_queued_messages 1000000 in mosquitto.conf, then sudo systemctl restart mosquitto"
     other = "a mosquitto in place of this broker: homie-ota broker-config -o broker"
