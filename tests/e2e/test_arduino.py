@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from e2e.conftest import House
-from e2e.serving import API, Server, fleet_of, until
+from e2e.serving import API, Server, fleet_of, run, until
 from homie_ota.simulator.arduino import ArduinoDevice
 from homie_ota.simulator.fleet import sample_image
 from homie_ota.simulator.shell import VirtualFleet
@@ -97,6 +100,35 @@ async def test_a_sketch_that_does_not_take_its_image_is_left_alone_after_it(
         assert sketch.images_received == 1
         refused = await server.try_order(id_of(sketch), firmware)
         assert (refused.status_code, "quarantine" in refused.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"), [("", "succeeded:verified"), ("come_back_old", "failed:came-back-old")]
+)
+async def test_a_case_of_a_sketch_ends_as_it_did_when_it_is_played_again(
+    house: House, tmp_path: Path, fault: str, end: str
+) -> None:
+    server = house.server
+    async with sketches(server, house.mosquitto, "arduino", 1, **({fault: 1} if fault else {})) as fleet:
+        (sketch,) = fleet
+        kind = kind_of(sketch)
+        firmware = await server.upload(sample_image(kind, "2.3.0", "arduino"), kind, "2.3.0")
+        ended = await server.reach(await server.order(id_of(sketch), firmware))
+    assert f"{ended['state']}:{ended['code']}" == end
+    case = await server.get(f"/deployments/{ended['id']}/case")
+    asked = [each for each in case["messages"] if each["topic"] == "HTTP"]
+    assert [each["direction"] for each in asked] == ["in", "out"] * 2
+    assert asked[1]["text"].startswith(f"200: gets {kind} 2.3.0")
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case))
+    played = await asyncio.to_thread(run, tmp_path, "--json", "replay", str(path))
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert [each["state"] for each in json.loads(played.stdout)["moves"]] == server.story(ended)
+    # Had it told the other checksum the last time it asked, it would not have ended so.
+    other = firmware["md5"] if fault else case["deployment"]["before"]["md5"]
+    asked[2]["text"] = re.sub(r"sketch-md5: \w+", f"sketch-md5: {other}", asked[2]["text"])
+    path.write_text(json.dumps(case))
+    assert (await asyncio.to_thread(run, tmp_path, "--json", "replay", str(path))).returncode == 1
 
 
 async def test_a_sketch_without_room_is_told_nothing_for_you_and_why_is_in_its_history(house: House) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homie_ota.esp.request import UpdateRequest, read, read_version
+from homie_ota.esp.request import UpdateRequest, as_text, from_text, read, read_version
 
 CHERRYPY = {
     "Host": "10.0.0.49:9090",
@@ -215,6 +216,24 @@ def test_no_headers_raise(headers: list[tuple[str, str]]) -> None:
     if request is not None:
         assert len(request.mac_end) in (0, 8)
         assert request.wanted.endswith(request.want)
+
+
+@pytest.mark.parametrize(
+    "headers", [CHERRYPY, {"x-ESP32-STA-MAC": "34:85:18:41:EB:78", "x-ESP32-mode": "version"}]
+)
+def test_a_plain_request_is_kept_on_a_line_and_read_again(headers: dict[str, str]) -> None:
+    request = read(headers)
+    assert request is not None
+    text = as_text(request)
+    again = from_text(text)
+    assert again is not None
+    assert again == replace(request, ap_mac="", chip_id=None, sha256="")
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize("text", ["", "200: gets lamp", "true", "x-esp8266-", " | "])
+def test_other_lines_are_no_requests(text: str) -> None:
+    assert from_text(text) is None
 
 
 def test_every_recorded_request_of_homie_1_5_is_understood(shared: Path) -> None:

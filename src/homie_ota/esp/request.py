@@ -95,6 +95,29 @@ def read(headers: Headers) -> UpdateRequest | None:
     )
 
 
+_KEPT = {
+    "sta-mac": "mac", "mode": "mode", "version": "have", "sketch-md5": "md5", "free-space": "free_space",
+    "sketch-size": "sketch_size", "chip-size": "chip_size", "sdk-version": "sdk",
+}  # fmt: skip
+_BETWEEN = " | "
+
+
+def as_text(request: UpdateRequest) -> str:
+    """A plain request on one line, for the record of a deployment; `from_text` reads it again."""
+    told = (
+        (name, str(value)[:64])
+        for name, word in _KEPT.items()
+        if (value := getattr(request, word)) is not None
+    )
+    return _BETWEEN.join(f"x-{request.family}-{name}: {value}" for name, value in told if value)
+
+
+def from_text(text: str) -> UpdateRequest | None:
+    """The request that `as_text` wrote; None for anything else."""
+    parts = (part.partition(": ") for part in text.split(_BETWEEN))
+    return read([(name, value) for name, _, value in parts])
+
+
 def read_version(text: str) -> dict[str, str]:
     """The parts of a version header: `device_id`, `fw_name`, `have`, `want`, `want_hash`; only those it has.
 

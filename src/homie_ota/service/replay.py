@@ -18,21 +18,31 @@ from homie_ota.dispatch import Dispatch, Sender
 from homie_ota.dispatch import Terms as Sending
 from homie_ota.errors import WrongUse
 from homie_ota.esp.image import Inspection
+from homie_ota.esp.request import from_text
 from homie_ota.health import Thresholds
 from homie_ota.ingest import Ingest
 from homie_ota.model import ENDED, Deployment, DeploymentState, Firmware, Publish, Way
 from homie_ota.rollout.lifecycle import Event
+from homie_ota.rollout.plan import Limits
 from homie_ota.rollout.reasons import Reason
 from homie_ota.rollout.soak import Terms
 from homie_ota.store import casefile, deployments, devices, events, verifying
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection, Database
+from homie_ota.store.waiting import Look, local_time
+from homie_ota.web import plain
 
 MOST_DEADLINES = 50
 """Deadlines that are waited for between two messages, and at the end: a record never needs more."""
 
 _OVER_HTTP = frozenset({Event.ACCEPT.value, Event.FLASH.value, Event.REFUSE.value})
 """Moves of a device that fetches its image itself: no message tells of them, so they are taken from the record."""
+
+_BY_SOCKET = {
+    Way.HTTP.value: _OVER_HTTP,
+    Way.ASKS.value: frozenset({Event.FLASH.value, Event.BREAK.value}),
+}
+"""Way → which of its moves are taken from the record; what plain sketches asked is there as it was."""
 
 
 class Move(NamedTuple):
@@ -169,13 +179,14 @@ class Replay:
         """What happens, in order: the offer, each message, and for 1.5 what it did over HTTP."""
         case = self._case
         offered = case["deployment"]["offered_at"]
+        came = case["device"]["way"] == Way.ASKS.value  # it was sent nothing
         scenes: list[tuple[float, int, Any]] = (
-            [] if offered is None else [(float(offered), 0, self._dispatch.step)]
+            [] if offered is None or came else [(float(offered), 0, self._dispatch.step)]
         )
         heard = [said for said in case["messages"] if said["direction"] == "in"]
-        scenes += [(float(said["at"]), 1, partial(self._say, said)) for said in heard]
-        if case["device"]["way"] == Way.HTTP:
-            moves = [each for each in case["events"] if each["data"].get("event") in _OVER_HTTP]
+        scenes += [(float(said["at"]), 1, partial(self._heard, said)) for said in heard]
+        if told := _BY_SOCKET.get(case["device"]["way"]):
+            moves = [each for each in case["events"] if each["data"].get("event") in told]
             scenes += [(float(each["at"]), 1, partial(self._over_http, number, each)) for each in moves]
         yield from ((at, play) for at, _, play in sorted(scenes, key=lambda scene: scene[:2]))
 
@@ -188,6 +199,14 @@ class Replay:
             self._now = found.deadline + 0.001
             await self._dispatch.step()
         self._now = at if at != float("inf") else self._now
+
+    async def _heard(self, said: dict[str, Any]) -> None:
+        asked = from_text(said["text"]) if said["topic"] == plain.TOPIC else None
+        if asked is None:
+            await self._say(said)
+            return
+        look = Look(self._now, local_time(self._now), Limits(parallel=0))
+        await self._database.write(lambda conn: plain.answer(conn, 1, asked, look, address=""))
 
     async def _say(self, said: dict[str, Any]) -> None:
         self._ingest.receive(said["topic"], said["text"].encode(), 0, bool(said["retained"]))
@@ -202,7 +221,7 @@ class Replay:
         def move(conn: Connection) -> None:
             found = deployments.get(conn, number)
             if found is not None:
-                done = None if event is Event.REFUSE else found.bytes_total
+                done = found.bytes_total if event in (Event.ACCEPT, Event.FLASH) else None
                 deployments.advance(conn, found, event, now=self._now, done=done, reason=reason)
 
         await self._database.write(move)

@@ -178,6 +178,7 @@ def _candidates(asked: _Asked) -> sa.Select[Any]:
         sa.select(*(deployment.c[name] for name in columns))
         .join(device, device.c.pk == deployment.c.device_pk)
         .where(QUEUED, mine, deployment.c.turn >= 0, device.c.state.in_(sorted(AWAKE)))
+        .where(device.c.way != Way.ASKS.value)  # nothing is sent to it: it comes by itself (`holding`)
         .where(*holds.free(), *(each for is_so, each in also if is_so))
         .order_by(deployment.c.turn, deployment.c.id)
         .limit(AT_ONCE)

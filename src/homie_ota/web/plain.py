@@ -7,17 +7,20 @@ come in between, so no lease is asked for.
 from __future__ import annotations
 
 from homie_ota.config import Settings
-from homie_ota.esp.request import UpdateRequest
+from homie_ota.esp.request import UpdateRequest, as_text
 from homie_ota.model import Deployment, DeploymentState, Firmware
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.plan import Limits
-from homie_ota.store import asking, attempts, deployments, waiting
+from homie_ota.store import asking, attempts, deployments, transcript, waiting
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
+from homie_ota.store.transcript import Said
 from homie_ota.store.waiting import Look, local_time
 from homie_ota.web import asked as answers
 from homie_ota.web.asked import Told
 
+TOPIC = "HTTP"
+"""Stands in the record of a deployment where others have an MQTT topic."""
 NOTHING = Told(304, "there is nothing for it", quiet=True)
 
 
@@ -37,7 +40,22 @@ def answer(conn: Connection, pk: int, asked: UpdateRequest, look: Look, *, addre
     asking.go(conn, pk, now=now)
     if told.deployment is None and moved:
         told = told._replace(deployment=moved[-1])
+    if told.deployment is not None:
+        _write_down(conn, told, told.deployment.id, asked, now)
     return told._replace(device_pk=pk)
+
+
+def _write_down(conn: Connection, told: Told, number: int, asked: UpdateRequest, now: float) -> None:
+    """The request and its answer, in the record of the deployment that they are about."""
+    if transcript.count(conn, number) >= transcript.MOST:
+        return
+    size = told.firmware.size if told.status == 200 and told.firmware and asked.mode != "version" else 0
+    said = f"{told.status}: {told.sentence}"
+    rows = (
+        Said(now, "in", TOPIC, as_text(asked), 0),
+        Said(now, "out", TOPIC, f"{said} (image, {size} bytes)" if size else said, size),
+    )
+    transcript.add(conn, number, rows)
 
 
 def _answer(conn: Connection, pk: int, asked: UpdateRequest, look: Look) -> Told:
