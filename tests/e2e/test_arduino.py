@@ -16,6 +16,7 @@ from e2e.conftest import House
 from e2e.serving import API, Server, fleet_of, run, until
 from homie_ota.simulator.arduino import ArduinoDevice
 from homie_ota.simulator.fleet import sample_image
+from homie_ota.simulator.images import make_image
 from homie_ota.simulator.shell import VirtualFleet
 from homie_ota.simulator.values import OtaServer, Timing
 from servers import Mosquitto
@@ -209,3 +210,41 @@ async def test_harm_in_the_first_wave_stops_the_others(
         await asyncio.sleep(2.0)
         assert sum(each.images_received for each in fleet) <= 2
         assert all(each.asked > before for each, before in zip(fleet, asked, strict=True))  # type: ignore[attr-defined]
+
+
+async def test_a_server_that_is_killed_in_a_transfer_sends_that_attempt_no_second_time(
+    make_server: Callable[..., Server], house: House
+) -> None:
+    server = await make_server("--mqtt", house.mosquitto.url, rollout__backoff="0").up()
+    mac, old = "5C:CF:7F:00:00:77", "a" * 32
+    told = {
+        "x-ESP8266-STA-MAC": mac,
+        "x-ESP8266-sketch-md5": old,
+        "x-ESP8266-version": "1.0.0",
+        "x-ESP8266-free-space": "9000000",
+        "x-ESP8266-chip-size": "16777216",
+    }
+    assert (await server.ask("GET", "/ota", headers=told)).status_code == 304
+    await adopt(server, mac, "Pump")
+    image = make_image("pump", "2.0.0", size=6_000_000, homie=False)
+    firmware = await server.upload(image, "pump", "2.0.0")
+    number = await server.order("arduino~5ccf7f000077", firmware)
+    reader, writer = await asyncio.open_connection(server.host, server.port, limit=4096)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    writer.write(f"GET /ota HTTP/1.0\r\nHost: x\r\n{lines}\r\n".encode())
+    assert (await reader.readexactly(12)).endswith(b"200")
+    await asyncio.to_thread(server.kill)
+    writer.close()
+    await server.up()
+    assert (await server.deployment(number))["state"] == "transferring"
+    # It asks again with what it ran: that attempt is over, and the next one, which may go at once, is another one.
+    again = await server.ask("GET", "/ota", headers=told)
+    assert (again.status_code, len(again.content)) == (200, firmware["size"])
+    ended = await server.deployment(number)
+    assert (ended["state"], ended["code"], ended["harmful"]) == ("failed", "transfer-broken", False)
+    mine = await server.deployments("arduino~5ccf7f000077")
+    assert [each["attempt"] for each in mine] == [2, 1]
+    await server.reach(mine[0]["id"], "rebooting")
+    told["x-ESP8266-sketch-md5"] = firmware["md5"]
+    assert (await server.ask("GET", "/ota", headers=told)).status_code == 304
+    assert (await server.deployment(mine[0]["id"]))["code"] == "verified"
