@@ -98,6 +98,7 @@ class Ports:
             app,
             http=guarded(HttpToolsProtocol),
             loop="none",
+            ws="none",  # no page uses them, and to have them ready takes 2.4 MB
             lifespan="off",
             log_config=None,
             access_log=False,
