@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,11 +246,37 @@ async def test_another_client_with_the_servers_id_is_seen(mosquitto: Mosquitto, 
     (found,) = await client_ids.ids(patient.brokers[0], patient)
     assert found.verdict == "bad"
     assert found.fix.startswith('client_id = ""')
-    patient.known.running = True
-    (left_alone,) = await client_ids.ids(patient.brokers[0], patient)
-    assert left_alone.verdict == "good"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("later", "verdict"),
+    [
+        ({"connected": True, "since": 100.0}, "good"),
+        ({"connected": True, "since": 103.0}, "bad"),
+        ({"connected": False, "since": 102.0}, "bad"),
+    ],
+)
+async def test_a_server_that_runs_keeps_its_id_and_says_whether_it_was_thrown_off(
+    later: dict[str, Any],
+    verdict: str,
+    mosquitto: Mosquitto,
+    here: Installation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = at(mosquitto, here, mqtt={"client_id": "our-server"})
+    said = iter([{"broker": {"connected": True, "since": 100.0}}, {"broker": later}])
+
+    async def health(_patient: Patient) -> dict[str, Any]:
+        return next(said)
+
+    monkeypatch.setattr(client_ids, "health", health)
+    running = await Connection.open(patient.brokers[0], client_id="our-server", on_message=lambda *_: None)
+    (found,) = await client_ids.ids(patient.brokers[0], patient)
+    assert found.verdict == verdict
+    assert not running.lost.is_set()
+    await running.close()
 
 
 def test_what_a_killed_examination_left_is_cleared_by_the_next(

@@ -15,7 +15,7 @@ import pytest
 
 from doctor.conftest import Installation, look
 from homie_ota.doctor import Finding, endpoint
-from homie_ota.doctor.asking import ESP, Place, ask, place_of
+from homie_ota.doctor.asking import ESP, Place, ask, health, place_of
 from homie_ota.doctor.nouns import Patient
 from homie_ota.esp import request as esp
 from homie_ota.web.ota import PROBE
@@ -98,7 +98,7 @@ async def seen(here: Installation, port: int, listens: int = 0) -> list[Finding]
     patient = here.patient()
     told = replace(patient, told=f"http://127.0.0.1:{port}/ota", listens=("127.0.0.1", listens or port))
     place = place_of(told.told)
-    told.known.running = await endpoint._runs(told)
+    told.known.running = await health(told) is not None
     return await endpoint._of_asking(told, place)
 
 
@@ -114,8 +114,12 @@ async def test_a_server_that_runs_is_known_and_one_that_does_not_is_too(
     server: Server, here: Installation
 ) -> None:
     patient = replace(here.patient(), listens=("127.0.0.1", server.port))
-    assert await endpoint._runs(patient) is True
-    assert await endpoint._runs(replace(patient, listens=("127.0.0.1", unused_port()))) is False
+    told = await health(patient)
+    assert told is not None
+    assert told["broker"]["connected"] is True
+    assert await health(replace(patient, listens=("127.0.0.1", unused_port()))) is None
+    async with answering(answer("200 OK", b'{"status": "ok"}')) as port:
+        assert await health(replace(patient, listens=("127.0.0.1", port))) is None
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from homie_ota.doctor.nouns import Patient
 from homie_ota.web.ota import NOT_FOR_PEOPLE, NOT_FROM_THERE, PROBE
 
 SECONDS = 5.0
@@ -82,6 +84,18 @@ async def ask(place: Place, headers: dict[str, str] | None = None, seconds: floa
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+async def health(patient: Patient) -> dict[str, Any] | None:
+    """What the server says of itself where the settings say that it listens; None where it does not run."""
+    host, port = patient.listens
+    for each in dict.fromkeys((host, "127.0.0.1")):
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            answer = await ask(Place(patient.settings.http.tls, each, port, "/healthz"), {})
+            told = json.loads(answer.body)
+            if isinstance(told, dict) and isinstance(told.get("broker"), dict):
+                return told
+    return None
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:

@@ -1,12 +1,15 @@
 """Whether clients throw each other off the broker: two of one client id do, again and again.
 
-Rule: it is seen by connecting with ids of our own and watching; the server's id is taken only while it does not run.
+Rule: it is seen by connecting with ids of our own and watching; the server's id is taken only while it does not run,
+else its own word for the connection is compared.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+from homie_ota.doctor.asking import health
 from homie_ota.doctor.line import Line, line
 from homie_ota.doctor.nouns import BAD, GOOD, Finding, Patient
 from homie_ota.errors import Unreachable
@@ -18,13 +21,21 @@ WATCH = 3.0
 
 async def ids(broker: Broker, patient: Patient) -> list[Finding]:
     """Connections with ids of our own, and the server's."""
+    own, before = patient.settings.mqtt.client_id, await health(patient)
     async with line(broker) as first, line(broker) as second:
-        own = "" if patient.known.running else patient.settings.mqtt.client_id
-        thrown = await _thrown_off(broker, own) if own else False
-        await first.until(lambda: first.lost or second.lost, WATCH if not own else 0.0)
+        thrown = await _thrown_off(broker, own) if own and before is None else False
+        await first.until(lambda: first.lost or second.lost, 0.0 if thrown else WATCH)
         lost = first.lost or second.lost
+    if own and before is not None:
+        thrown = _links(before) != _links(await health(patient) or {})
     found = [*([_by_user(broker)] if lost else []), *([_ours(own)] if thrown else [])]
     return found or [Finding("client ids", GOOD, "Nobody was thrown off by another client of the same id.")]
+
+
+def _links(told: dict[str, Any]) -> tuple[object, object]:
+    """Whether the running server is connected, and since when: another one while we watched, it was thrown off."""
+    link = told.get("broker", {})
+    return link.get("connected") is True, link.get("since")
 
 
 async def _thrown_off(broker: Broker, client_id: str) -> bool:

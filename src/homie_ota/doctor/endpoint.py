@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
-from homie_ota.doctor.asking import Answer, Place, ask, place_of
+from homie_ota.doctor.asking import Answer, Place, ask, health, place_of
 from homie_ota.doctor.nouns import BAD, GOOD, MIND, Finding, Patient
 from homie_ota.web import words
 
@@ -29,25 +29,12 @@ _THROUGH = (
 
 async def endpoint(patient: Patient) -> list[Finding]:
     """Everything about the address that devices are told."""
-    patient.known.running = await _runs(patient)
+    patient.known.running = await health(patient) is not None
     place = place_of(patient.told)
     found = [*_of_address(patient, place), *await _of_name(place)]
     if any(each.verdict is BAD for each in found):
         return found
     return [*found, *await _of_asking(patient, place)]
-
-
-async def _runs(patient: Patient) -> bool:
-    """Whether the server answers where the settings say that it listens."""
-    host, port = patient.listens
-    for each in dict.fromkeys((host, "127.0.0.1")):
-        try:
-            answer = await ask(Place(patient.settings.http.tls, each, port, "/healthz"), {})
-        except (OSError, TimeoutError):
-            continue
-        if '"broker"' in answer.body:
-            return True
-    return False
 
 
 def _of_address(patient: Patient, place: Place) -> Iterator[Finding]:
