@@ -13,7 +13,7 @@ from homie_ota.model import FIRST_ASKER, Deployment, DeploymentState, Way
 from homie_ota.rollout import asking
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
-from homie_ota.store import adopting, attempts, deployments, devices, events, learned, marks
+from homie_ota.store import adopting, attempts, deployments, devices, events, learned, marks, rhythm
 from homie_ota.store import asking as store_asking
 from homie_ota.store.database import Connection
 from homie_ota.store.tables import event
@@ -282,6 +282,21 @@ def test_a_spoofed_mac_gets_the_image_of_that_mac_and_nothing_else(world: World)
     assert other.ask().status_code == 304
     assert world.client().get("/ota", headers=headers(MAC)).status_code == 200
     assert other.ask().status_code == 304
+    assert world.deployment(attempt.id).state is S.REBOOTING
+
+
+def test_one_that_asks_without_a_pause_is_answered_and_costs_nothing(world: World) -> None:
+    plain = Plain(world)
+    for _ in range(100):
+        assert plain.ask(later=0.001).status_code == 304
+    assert len(world.read(lambda c: rhythm.presences(c, plain.pk))) <= 2
+    for number in range(300):  # as another one each time
+        assert plain.ask(later=0.001, version=str(number)).status_code == 304
+    assert len(world.read(lambda c: rhythm.presences(c, plain.pk))) <= rhythm.KEPT
+    assert plain.row["fw_version"] != "299"
+    attempt, _ = order(plain)
+    elsewhere = world.client(client=("192.0.2.7", 50000))
+    assert elsewhere.get("/ota", headers=headers(MAC)).status_code == 200
     assert world.deployment(attempt.id).state is S.REBOOTING
 
 

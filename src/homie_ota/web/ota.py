@@ -24,12 +24,12 @@ from homie_ota.store.database import Connection
 from homie_ota.web import asked, plain, transfer
 from homie_ota.web.asked import Told
 from homie_ota.web.crowd import Crowd
-from homie_ota.web.people import address
+from homie_ota.web.people import address, network
 from homie_ota.web.recent import Recent
 from homie_ota.web.sending import part
 from homie_ota.web.shell import Shell
 from homie_ota.web.spelling import spelled
-from homie_ota.web.strangers import Networks, Strangers
+from homie_ota.web.strangers import Networks, Rate, Strangers
 from homie_ota.web.words import clean
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ PULLED = "/ota/i/"
 """How the path of an address for one device begins."""
 A_MOMENT = 1.0
 """Seconds that an answer which moved nothing is good for whoever asks the same."""
+OFTEN = 120
+"""Requests a minute of one adopted device, from one address, that are looked at."""
 NOT_FROM_THERE = "Not permitted: devices may not ask from this address ([ota] http_networks)."
 KNOCKS = "it is not known here; adopt it on the page “Knocking”"
 PROBE, PROBE_MD5 = "homie-ota-doctor", "0" * 32
@@ -53,6 +55,8 @@ class Endpoint:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self.crowd = Crowd(shell.database)
+        self._answered: Recent[bool] = Recent(seconds=A_MOMENT)
+        self._rate = Rate(most=OFTEN)
         self._networks, self._strangers = Networks(shell.settings.ota.http_networks), Strangers(shell)
         self._images: Recent[list[Firmware]] = Recent(seconds=A_MOMENT)
         self._opened: Recent[tuple[Deployment, Firmware]] = Recent(seconds=A_MOMENT)
@@ -99,11 +103,16 @@ class Endpoint:
 
     async def _of_adopted(self, adopted: Adopted, device: UpdateRequest, host: str) -> Told:
         look = plain.look_at(self._shell.settings, self._shell.clock())
+        who = (adopted.pk, network(host))
+        if self._answered.get((*who, device), look.now) or not self._rate.allows(str(who), look.now):
+            return plain.NOTHING  # who asks faster than any sketch is no reason to write anything
         told = await self._shell.database.write(
             lambda conn: plain.answer(conn, adopted.pk, device, look, address=host),
             urgent=True,
             durable=adopted.waits,  # an offer is on the disk before its first byte leaves
         )
+        if told.status != 200:
+            self._answered.put((*who, device), True, look.now)
         self._shell.bus.say("device", device_pk=adopted.pk, state="sleeping")
         return told
 
