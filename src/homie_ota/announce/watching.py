@@ -17,7 +17,7 @@ from homie_ota.announce.symptoms import Memory, Reading, Turn, remember, turns
 from homie_ota.store import disks, troubles, vitals
 from homie_ota.store.database import Connection
 
-EVERY = 15.0
+EVERY = 5.0
 """Seconds between two looks."""
 
 
