@@ -172,3 +172,18 @@ def test_what_cannot_be_done_to_a_device_is_told_apart(server: WebServer, api: A
 def test_a_stream_of_nobody_is_unreachable(free_port: int) -> None:
     with pytest.raises(Unreachable):
         list(Api(f"http://127.0.0.1:{free_port}").events())
+
+
+def test_a_signature_that_lies_beside_an_image_goes_along(tmp_path: Path) -> None:
+    path = tmp_path / "lamp.bin"
+    path.write_bytes(b"image")
+    heard = Scripted(lambda handler: send(handler, 201, "{}"))
+    try:
+        Api(heard.url).upload(path)
+        (tmp_path / "lamp.bin.minisig").write_text("untrusted comment: x\n")
+        Api(heard.url).upload(path)
+    finally:
+        heard.stop()
+    without, signed = (body for _, _, _, body in heard.seen)
+    assert b'name="signature"' not in without
+    assert b'name="signature"\r\n\r\nuntrusted comment: x\n\r\n' in signed

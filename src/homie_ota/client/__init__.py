@@ -105,10 +105,14 @@ class Api(DeviceCalls, KnockCalls, RecipientCalls, RolloutCalls, StreamCalls):
     ) -> Json:
         """Send a firmware file, streamed; returns the firmware as stored. WrongUse when the file cannot be read.
 
-        BadFirmware for what is no good image; `override` is the reason to take one that is only refused.
+        BadFirmware for what is no good image; `override` is the reason to take one that is only refused. A
+        signature that lies beside it (`lamp.bin.minisig`) goes along.
         """
         fields = {"description": description, "name": name, "version": version, "override": override}
+        beside = path.with_name(f"{path.name}.minisig")
         try:
+            if beside.is_file():
+                fields["signature"] = beside.read_text("utf-8", "replace")
             with path.open("rb") as file:
                 size = path.stat().st_size
                 form = Form({key: value for key, value in fields.items() if value}, path.name, size)

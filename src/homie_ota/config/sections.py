@@ -22,6 +22,7 @@ from homie_ota.config.values import (
     Texts,
     WebAddress,
 )
+from homie_ota.esp.signature import read_key
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """A port to listen on; 0 lets the system choose one."""
@@ -180,7 +181,8 @@ class OtaSettings(_Section):
     `open_mode` gives any stored image to any device that names it, as the old server did; `url_lifetime` is how long
     a one-device address is good. Both timeouts end a transfer that takes longer, in seconds. `keep_newest` is how many
     versions of each name are kept beside what devices need (0: all); `secrets` are words that no image should hold,
-    such as a Wi-Fi password: an image with one is warned of.
+    such as a Wi-Fi password: an image with one is warned of. With `trusted_keys` (public keys of minisign) only images
+    are uploaded that one of them signed.
     """
 
     path: BasePath = "/ota"
@@ -192,6 +194,16 @@ class OtaSettings(_Section):
     transfer_timeout: Seconds = 600.0
     keep_newest: Annotated[int, Field(ge=0, le=100_000)] = 0
     secrets: Annotated[Texts, Field(repr=False)] = ()
+    trusted_keys: Texts = ()
+
+    @field_validator("trusted_keys")
+    @classmethod
+    def _are_keys(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := next((each for each in given if read_key(each) is None), None):
+            raise ValueError(
+                f"public keys of minisign, such as the second line of minisign.pub; {wrong[:60]!r} is none"
+            )
+        return given
 
 
 class RolloutSettings(_Section):

@@ -19,7 +19,7 @@ from homie_ota.store import firmware as firmwares
 from homie_ota.store import intake, retention
 from homie_ota.store.database import Connection
 from homie_ota.store.receiving import Received
-from homie_ota.web import forms, multipart
+from homie_ota.web import forms, multipart, signing
 from homie_ota.web.actions import Actor, actor_of, note
 from homie_ota.web.shell import Shell, shell_of
 
@@ -65,7 +65,7 @@ async def upload(
     check_form: Callable[[object], None] | None = None,
     fields: dict[str, str] | None = None,
 ) -> Uploaded:
-    """Take a multipart form with the file `upload` and the fields description, name, version and override.
+    """Take a multipart form with the file `upload` and the fields description, name, version, override and signature.
 
     `check_form` sees the field that pages carry before the file is read; `fields` takes what was typed, also where the
     upload is refused. Raises BadFirmware, TooLarge, WrongUse….
@@ -75,6 +75,11 @@ async def upload(
     received = await _receive(request, shell, check_form, fields)
     if received is None:
         raise WrongUse("There is no file. Send one as the field “upload”: curl -F upload=@firmware.bin.")
+    try:
+        signer = await signing.check(shell.settings.ota.trusted_keys, received, fields.get(signing.FIELD, ""))
+    except BaseException:
+        await shell.images.discard(received)
+        raise
     now, sha256 = shell.clock(), received.sha256
     again = await shell.database.read(lambda conn: firmwares.get(conn, sha256)) is not None
     stored = await intake.accept(
@@ -84,14 +89,15 @@ async def upload(
         now=now,
         by=actor.name,
         **{word: fields.get(word, "").strip() for word in ("name", "version", "description", "override")},
-        then=lambda conn, kept: note(conn, actor, now, "uploaded firmware", _what(received, kept)),
+        then=lambda conn, kept: note(conn, actor, now, "uploaded firmware", _what(received, kept, signer)),
     )
     await _uploaded(shell, now, stored)
     return Uploaded(clean(received.filename), stored, remarks_on(stored, fields, again=again))
 
 
-def _what(received: Received, stored: Firmware) -> str:
+def _what(received: Received, stored: Firmware, signer: str) -> str:
     what = f"{stored.filename}, SHA-256 {stored.sha256[:12]}, from {clean(received.filename)}"
+    what = f"{what}, signed by {signer}" if signer else what
     return f"{what}, although: {stored.override}" if stored.override else what
 
 
@@ -115,7 +121,7 @@ async def _receive(
     ota = shell.settings.ota
     try:
         async for part in multipart.parts(request, largest=ota.max_upload, longest=ota.upload_timeout):
-            if part.filename is None:
+            if part.filename is None or part.name == signing.FIELD:
                 fields[part.name] = await part.text()
             elif part.name == "upload" and part.filename and received is None:
                 if check_form is not None:

@@ -162,6 +162,7 @@ class Render:
         return {
             "person": self.person,
             "broker": broker,
+            "signed_only": bool(self.shell.settings.ota.trusted_keys),
             "login_is_off": self.shell.settings.auth.mode == "none",
             "word": self.word,
             "now": self.shell.clock() if self.now is None else self.now,

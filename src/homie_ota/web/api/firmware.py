@@ -59,6 +59,7 @@ _TEXTS = {
     "description": "what people should know of it",
     "name": "for an image that does not tell its name",
     "version": "for an image that does not tell its version",
+    "signature": "the text of lamp.bin.minisig, or that file; needed where the server has trusted_keys",
     "override": "why it is to be taken although it would be refused; kept with the image",
 }
 _FORM = {

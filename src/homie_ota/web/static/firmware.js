@@ -77,11 +77,12 @@
     run();
   };
   const take = (files, typed) => {
-    for (const file of files) {
+    const beside = (file) => [...files].find((each) => each.name === `${file.name}.minisig`);
+    for (const file of [...files].filter((each) => !each.name.endsWith(".minisig"))) {
       const item = { file, typed: {}, place: element("div") }, line = element("li");
       line.append(element("b", file.name), element("small", ` ${size(file.size)}`), item.place);
       list.append(line);
-      add(item, typed);
+      add(item, beside(file) ? { ...typed, signature: beside(file) } : typed);
     }
   };
   const typed = () => {
