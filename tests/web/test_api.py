@@ -201,8 +201,9 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
     client = world.client(headers={"accept": "text/html"})
     paths = client.get(f"{API}/openapi.json").json()["paths"]
     expected = {
-        "/devices", "/devices.csv", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why", "/firmware", "/firmware/{sha256}",
-        "/firmware/{sha256}/file", "/firmware/{sha256}/fits", "/firmware/{sha256}/compare/{other}", "/firmware/prune",
+        "/devices", "/devices.csv", "/devices/{id}", "/devices/{id}/readings", "/devices/{id}/why",
+        "/firmware", "/firmware/{sha256}", "/firmware/{sha256}/file",
+        "/firmware/{sha256}/fits", "/firmware/{sha256}/compare/{other}", "/firmware/prune",
         "/deployments", "/deployments/{id}", "/deployments/{id}/cancel", "/deployments/{id}/case", "/events",
         "/devices/{id}/pin", "/devices/{id}/tags/{tag}", "/rollouts", "/rollouts/preview", "/rollouts/{id}",
         *(f"/rollouts/{{id}}/{word}" for word in ("start", "pause", "resume", "drain", "abort", "revert")),
@@ -211,7 +212,7 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         "/leftovers", "/leftovers/look", "/leftovers/clear",
         "/devices/{id}/series", "/devices/{id}/verdict",
         "/devices/{id}/properties/{node}/{prop}", "/removed", "/removed/{number}/undo",
-        "/knocks", "/knocks/{mac}", "/knocks/{mac}/adopt",
+        "/knocks", "/knocks/{mac}", "/knocks/{mac}/adopt", "/filters", "/filters/{name}",
         "/people", "/people/{name}", "/people/{name}/reset", "/people/{name}/logout", "/tokens", "/tokens/{id}",
         "/audit", "/audit/verify", "/audit/export", "/healthz", "/metrics",
     }  # fmt: skip

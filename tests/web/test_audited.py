@@ -189,6 +189,10 @@ def moves(*before: str) -> Callable[[str], Callable[[Scene], Any]]:
 Act = Callable[[Scene], Any]
 ACTS: dict[tuple[str, str], Act] = {
     ("POST", "/filters"): lambda s: s.post("/filters", action="keep", name="mine", q="fw:lamp"),
+    ("PUT", "/api/v1/filters/{name}"): lambda s: s.send("PUT", f"{API}/filters/mine", json={"query": "fw:lamp"}),
+    ("DELETE", "/api/v1/filters/{name}"): lambda s: (
+        s.post("/filters", action="keep", name="mine", q="fw:lamp") and s.send("DELETE", f"{API}/filters/mine")
+    ),
     ("DELETE", "/device/{id:path}"): lambda s: s.away().send("DELETE", "/device/hall"),
     ("POST", "/removed"): lambda s: s.post("/removed", device_pk=str(s.gone())),
     ("POST", "/api/v1/knocks/{mac}/adopt"): lambda s: s.send(

@@ -44,6 +44,10 @@ SECTIONS: dict[str, dict[str, Line]] = {
     "Devices": {
         "devices": Line("devices:devices", "list devices, all or those of a query", epilog=QUERY),
         "device": Line("devices:device", "show one device"),
+        "filters": Line("filters:listing", "list queries that have a name, or change them"),
+        "filters show": Line("filters:find", "list the devices that a saved filter finds"),
+        "filters save": Line("filters:save", "give a query a name", epilog=QUERY),
+        "filters forget": Line("filters:forget", "forget a filter"),
         "why": Line("devices:why", "say why a device is, or is not, being updated"),
         "pin": Line("marks:pin", "hold a device back until a moment"),
         "unpin": Line("marks:unpin", "let go of a device"),

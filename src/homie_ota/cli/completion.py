@@ -63,6 +63,16 @@ def rollouts(ctx: typer.Context, incomplete: str) -> Offered:
     return _offered(ctx, incomplete, ask)
 
 
+def filters(ctx: typer.Context, incomplete: str) -> Offered:
+    """Names of saved filters, with what they find."""
+
+    def ask(api: Api) -> Iterable[tuple[str, str]]:
+        for each in api.filters():
+            yield str(each["name"]), str(each["query"])
+
+    return _offered(ctx, incomplete, ask)
+
+
 def removed(ctx: typer.Context, incomplete: str) -> Offered:
     """Devices that can be put back."""
 

@@ -15,6 +15,7 @@ from homie_ota.client import watching
 from homie_ota.client.calls import API, Json, query, segment
 from homie_ota.client.connection import Connection
 from homie_ota.client.devices import DeviceCalls
+from homie_ota.client.filters import FilterCalls
 from homie_ota.client.form import Form, Progress
 from homie_ota.client.knocks import KnockCalls
 from homie_ota.client.recipients import RecipientCalls
@@ -29,7 +30,7 @@ PAGE = 200
 """Items asked for at once."""
 
 
-class Api(DeviceCalls, KnockCalls, RecipientCalls, RolloutCalls, StreamCalls):
+class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, StreamCalls):
     """The API of the server at `server` (`http://ota.example:9080`, `user:password@` allowed); a token wins over both.
 
     Without an address it is the one on this machine, DEFAULT_SERVER.

@@ -6,10 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from homie_ota.errors import WrongUse
-from homie_ota.store import saved
-from homie_ota.store.database import Connection
 from homie_ota.store.saved import Filter
-from homie_ota.web.actions import actor_of, note
+from homie_ota.web import filter_actions
+from homie_ota.web.actions import actor_of
 from homie_ota.web.classic import form
 from homie_ota.web.inventory import columns
 from homie_ota.web.render import see
@@ -27,26 +26,13 @@ async def change(request: Request) -> Response:
 
 async def keep(request: Request, fields: dict[str, str]) -> Response:
     """Give the view of the fields a name."""
-    shell, actor, now = shell_of(request), actor_of(request), shell_of(request).clock()
     view = columns.view_of(fields)
     wanted = Filter(fields.get("name", ""), view.q, view.address["sort"], view.address["cols"])
-
-    def write(conn: Connection) -> Filter:
-        kept = saved.save(conn, wanted, by=actor.name, now=now)
-        note(conn, actor, now, "saved a filter", f"{kept.name}: {kept.query}")
-        return kept
-
-    kept = await shell.database.write(write, urgent=True)
+    kept = await filter_actions.keep(shell_of(request), actor_of(request), wanted)
     return see(request, "/", q=kept.query, sort=kept.sort, cols=kept.columns)
 
 
 async def forget(request: Request, fields: dict[str, str]) -> Response:
     """Forget the filter of this name."""
-    shell, actor, now = shell_of(request), actor_of(request), shell_of(request).clock()
-
-    def write(conn: Connection) -> None:
-        saved.remove(conn, fields.get("name", ""))
-        note(conn, actor, now, "deleted a filter", fields.get("name", ""))
-
-    await shell.database.write(write, urgent=True)
+    await filter_actions.forget(shell_of(request), actor_of(request), fields.get("name", ""))
     return see(request, "/")

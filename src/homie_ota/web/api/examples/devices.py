@@ -124,6 +124,8 @@ OBJECTS: dict[str, Any] = {
         "fits": True,
         "needs_s": 14.0,
     },
+    "SavedFilter": {"name": "attic", "query": "tag:attic -state:ready", "sort": "-seen"},
+    "NewFilter": {"query": "tag:attic -state:ready", "sort": "-seen"},
     "DeploymentShape": _DEPLOYMENT,
     "NewDeployment": {"device": "homie~hall-lamp", "firmware": "lamp@2.0.0"},
     "Done": {"detail": "kim is no account any more."},
@@ -133,4 +135,5 @@ PAGES = {
     "ReadingPage": "Reading",
     "Copies": "Copy",
     "DeploymentPage": "DeploymentShape",
+    "SavedFilterPage": "SavedFilter",
 }
