@@ -192,6 +192,26 @@ async def test_who_takes_nothing_for_too_long_is_given_up_and_forgiven_when_he_d
     assert any("takes messages again; 2 events were not told" in text for text in texts)
 
 
+async def test_a_test_ends_the_pause_of_one_that_fails_and_only_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST", 1000.0)
+    monkeypatch.setattr(patience, "LONGEST", 3000.0)
+    async with receiving() as receiver:
+        receiver.usual = NO
+        async with working(house.hook(receiver.url)):
+            house.happens("a")
+            await until(lambda: len(receiver.got) == 1)
+            house.happens("t", kind="test")
+            await until(lambda: len(receiver.got) == 2)
+            await asyncio.sleep(0.1)
+            assert len(receiver.got) == 2
+            receiver.usual = OK
+            house.happens("t", kind="test")
+            await until(lambda: len(receiver.got) == 5)
+        assert tags(receiver) == ["a", "a", "a", "t", "t"]
+
+
 async def test_an_event_of_a_log_that_was_put_back_is_not_waited_for_in_vain(house: House) -> None:
     async with receiving() as receiver:
         async with working(house.hook(receiver.url)):

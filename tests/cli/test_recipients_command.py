@@ -26,10 +26,11 @@ def told(server: WebServer, **outcome: object) -> Iterator[None]:
     announce = AnnounceSettings(notify=["ntfy://s3cret"])  # type: ignore[arg-type]
     before, shell.settings = shell.settings, shell.settings.model_copy(update={"announce": announce})
     row = Recipient(announce.recipients[0].name, 0)._replace(**outcome)  # type: ignore[arg-type]
+    server.database.write_now(partial(recipients.save, known=Recipient(row.name, 0)))
     ends = threading.Event()
 
     def work() -> None:
-        while not ends.wait(0.05):
+        while not ends.wait(0.3):
             server.database.write_now(partial(recipients.save, known=row))
 
     thread = threading.Thread(target=work)

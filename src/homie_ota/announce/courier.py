@@ -70,7 +70,7 @@ class Courier:
         self._around, self._to = around, to
         self._settling = tail.Settling()
         self._known = self._saved = Recipient(to.name, 0)
-        self._saved_at = 0.0
+        self._saved_at, self._tested = 0.0, 0
 
     async def run(self) -> None:
         """Tell it what happens."""
@@ -89,7 +89,7 @@ class Courier:
 
     async def look(self) -> bool:
         """Tell what there is now; whether there is more at once."""
-        if not patience.may_try(self._known, self._around.clock()):
+        if not await self._may_try():
             return False
         part = await self._around.database.read(self._read)
         rows = list(part.rows)
@@ -105,6 +105,14 @@ class Courier:
             self._known = patience.passed(self._known, part.reached)
         await self._keep(len(rows))
         return part.is_full and not rows
+
+    async def _may_try(self) -> bool:
+        """Whether its pause is over, or ended by somebody who wants to know."""
+        if patience.may_try(self._known, self._around.clock()):
+            return True
+        newest = await self._around.database.read(recipients.newest_test)
+        is_new, self._tested = newest > max(self._tested, self._known.reached), newest
+        return is_new
 
     def _read(self, conn: Connection) -> tail.Part:
         self._settling.look(conn, time.monotonic())

@@ -28,8 +28,10 @@ def recipients(ctx: typer.Context, test: Test = False) -> int:
     """
     order = asked(ctx)
     api = order.api()
-    number = api.test_recipients() if test else 0
-    found = _after(api, number) if test else api.recipients()
+    found, number = api.recipients(), 0
+    if test:
+        before, number = [int(each.get("tries") or 0) for each in found], api.test_recipients()
+        found = _after(api, number, before)
     if order.json:
         show.as_json(found)
     elif found:
@@ -39,13 +41,16 @@ def recipients(ctx: typer.Context, test: Test = False) -> int:
     return 0 if all(_was_told(each, number) for each in found) or not test else FAILED
 
 
-def _after(api: Api, number: int) -> list[Json]:
-    """As they stand when each has taken the event of this number, or has failed."""
+def _after(api: Api, number: int, tries: list[int]) -> list[Json]:
+    """As they stand when each has taken the event of this number, or has failed once more than `tries`."""
     end = time.monotonic() + PATIENCE
     while True:
         found = api.recipients()
-        is_over = all(each.get("failing_since") or _was_told(each, number) for each in found)
-        if is_over or time.monotonic() > end:
+        over = [
+            _was_told(each, number) or int(each.get("tries") or 0) > before
+            for each, before in zip(found, tries, strict=False)
+        ]
+        if all(over) or time.monotonic() > end:
             return found
         time.sleep(LOOK)
 

@@ -73,6 +73,12 @@ def overdue(conn: Connection, wanted: tail.Wanted, *, after: int, upto: int, bef
     return Overdue(count, last or after)
 
 
+def newest_test(conn: Connection) -> int:
+    """The number of the newest test; 0 where there is none."""
+    found = sa.select(sa.func.max(event.c.seq)).where(event.c.kind == sa.literal_column("'test'"))
+    return conn.execute(found).scalar() or 0
+
+
 def waiting(conn: Connection, wanted: tail.Wanted, after: int) -> int:
     """How many wanted events are behind a number."""
     query = sa.select(sa.func.count()).select_from(event).where(event.c.seq > after, *wanted.conditions())
