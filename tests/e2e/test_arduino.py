@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -221,15 +222,18 @@ async def test_a_server_that_is_killed_in_a_transfer_sends_that_attempt_no_secon
         "x-ESP8266-STA-MAC": mac,
         "x-ESP8266-sketch-md5": old,
         "x-ESP8266-version": "1.0.0",
-        "x-ESP8266-free-space": "9000000",
+        "x-ESP8266-free-space": "15000000",
         "x-ESP8266-chip-size": "16777216",
     }
     assert (await server.ask("GET", "/ota", headers=told)).status_code == 304
     await adopt(server, mac, "Pump")
-    image = make_image("pump", "2.0.0", size=6_000_000, homie=False)
+    image = make_image("pump", "2.0.0", size=12 << 20, flash_size=16 << 20, homie=False)
     firmware = await server.upload(image, "pump", "2.0.0")
     number = await server.order("arduino~5ccf7f000077", firmware)
-    reader, writer = await asyncio.open_connection(server.host, server.port, limit=4096)
+    with socket.socket() as small:
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the kernel takes in all of it
+        small.connect((server.host, server.port))
+        reader, writer = await asyncio.open_connection(sock=small.dup(), limit=4096)
     lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     writer.write(f"GET /ota HTTP/1.0\r\nHost: x\r\n{lines}\r\n".encode())
     assert (await reader.readexactly(12)).endswith(b"200")
