@@ -216,9 +216,9 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         "/people", "/people/{name}", "/people/{name}/reset", "/people/{name}/logout", "/tokens", "/tokens/{id}",
         "/audit", "/audit/verify", "/audit/export", "/healthz", "/metrics",
     }  # fmt: skip
-    assert set(paths) == expected
+    assert expected - set(paths) == set()  # what came later stands in docs/reference/api.md, which a test compares
     page = client.get(f"{API}/docs").text
-    for path in expected:
+    for path in paths:
         assert f"<code>{path}</code>" in page
     assert 'type="file"' in page
 
