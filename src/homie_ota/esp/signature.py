@@ -11,8 +11,6 @@ import base64
 import binascii
 from typing import NamedTuple
 
-from homie_ota.esp import ed25519
-
 LONGEST = 4096
 """Characters of a file with a signature: four lines."""
 _COMMENT = str(b"trusted comment: ", "ascii")  # a word of the file, none for people
@@ -67,9 +65,20 @@ def signer(found: Signature, blake2b: bytes, trusted: tuple[Key, ...]) -> Key | 
 
 def _is_by(key: Key, found: Signature, blake2b: bytes) -> bool:
     comment = found.over_image + found.comment.encode()
-    return ed25519.is_good(key.point, blake2b, found.over_image) and ed25519.is_good(
-        key.point, comment, found.over_comment
-    )
+    return is_good(key.point, blake2b, found.over_image) and is_good(key.point, comment, found.over_comment)
+
+
+def is_good(point: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the owner of this public key (Ed25519) signed the message; False for bytes that are no key, too."""
+    # Imported late: it takes megabytes, and most servers trust no keys.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(point).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _decoded(line: str, size: int) -> bytes | None:
