@@ -56,7 +56,7 @@ IMAGES = st.none() | st.builds(Image, st.just("f" * 64), SAYINGS, SAYINGS, SAYIN
 ALL_TERMS = st.builds(
     Terms,
     st.sampled_from(["homeassistant", "a/b"]),
-    st.just("https://x.lan"),
+    st.sampled_from(["https://x.lan", ""]),
     st.just("1"),
     st.booleans(),
     st.booleans(),
@@ -170,6 +170,14 @@ def test_what_a_device_does_not_tell_is_left_out() -> None:
     told = read_state(messages.state(bare, None, TERMS).payload)
     assert not {"installed_version", "latest_version", "title"} & set(told)
     assert json.loads(messages.diagnostics(bare, TERMS).payload) == dict.fromkeys(messages.SENSORS)
+
+
+def test_where_nobody_can_follow_a_link_none_is_told() -> None:
+    inside = Terms("homeassistant", "", "0.1.0")
+    config = json.loads(messages.discovery(HALL, inside).payload)
+    assert "cu" not in config["dev"]
+    assert config["o"] == {"name": "homie-ota", "sw": "0.1.0"}
+    assert "release_url" not in read_state(messages.state(HALL, NEW, inside).payload)
 
 
 # --- Topics --------------------------------------------------------------------------------------------------------

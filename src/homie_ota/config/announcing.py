@@ -23,6 +23,7 @@ from pydantic_settings import NoDecode
 
 from homie_ota.config.values import Seconds, Texts, texts, web_address
 from homie_ota.rollout.spelling import read_window
+from homie_ota.rollout.telling import EVERY
 
 NoticeKind = Literal[
     "harm",
@@ -112,6 +113,15 @@ class Webhook(BaseModel):
             raise ValueError(f"at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
         return secret
 
+    @field_validator("events")
+    @classmethod
+    def _are_kinds(cls, events: tuple[str, ...]) -> tuple[str, ...]:
+        strange = [each for each in events if each not in EVERY]
+        if strange:
+            known = ", ".join(sorted(EVERY))
+            raise ValueError(f"kinds of events ({known}), and {strange[0][:40]!r} is none of them")
+        return events
+
     @property
     def named(self) -> Named:
         """Of the address only scheme and host are told: user, path and query are where secrets are."""
@@ -124,6 +134,7 @@ class Webhook(BaseModel):
 class AnnounceSettings(BaseModel):
     """Home Assistant, notifications and webhooks; nothing of it is on by itself.
 
+    `links`: Home Assistant is told the addresses of our pages; not where they are reached through its ingress alone.
     `notify` are addresses of Apprise (ntfy, mail, Telegram, …), told what needs a person: all `kinds` (empty) or those
     named; in `quiet_hours` only when they are over, and more than `per_hour` as one message. `broker_lost` is how long
     the broker may be away before that is told. A recipient that cannot be told anything for `give_up_after` is given
@@ -136,6 +147,7 @@ class AnnounceSettings(BaseModel):
     home_assistant_prefix: Annotated[str, AfterValidator(_prefix)] = "homeassistant"
     diagnostics: bool = False
     read_only: bool = False
+    links: bool = True
     notify: Addresses = ()
     kinds: Kinds = ()
     quiet_hours: Annotated[str, AfterValidator(_quiet)] = ""

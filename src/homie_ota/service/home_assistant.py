@@ -33,6 +33,7 @@ def teller(
     """Who tells Home Assistant of the devices while `may` says that this server leads, or takes all of it back."""
     if not line.on:
         return Announcer({"Home Assistant nothing any more": partial(withdraw, database, line)}, may=may)
-    told, pages = settings.announce, f"{ports.pages_url}{settings.http.base_path}"
+    told = settings.announce
+    pages = f"{ports.pages_url}{settings.http.base_path}" if told.links else ""
     terms = Terms(told.home_assistant_prefix, pages, __version__, told.diagnostics, told.read_only)
     return Announcer({"Home Assistant": Telling(database, bus, line, terms, clock=time.time).run}, may=may)

@@ -77,7 +77,7 @@ async def log_out(request: Request) -> Response:
 
         await shell_of(request).database.write(write, urgent=True)
     answer = see(request, "/login")
-    answer.delete_cookie(SESSION_COOKIE)
+    answer.delete_cookie(SESSION_COOKIE, path=forms.cookie_path(request))
     return answer
 
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from homie_ota.errors import NotAllowed
 from homie_ota.web.people import SESSION_COOKIE, VISIT_COOKIE
+from homie_ota.web.proxies import INGRESS, prefix_of
 
 FIELD = "word"
 _BROWSER_HEADERS = ("origin", "referer", "sec-fetch-site", "sec-fetch-mode", "cookie")
@@ -89,11 +90,16 @@ def set_cookie(
         name,
         value,
         max_age=None if seconds is None else int(seconds),
-        path="/",
+        path=cookie_path(request),
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="lax",
     )
+
+
+def cookie_path(request: HTTPConnection) -> str:
+    """Where a browser sends our cookies: inside Home Assistant not to its other add-ons, which share its name."""
+    return f"{prefix_of(request.scope, '')}/" if request.scope.get(INGRESS) else "/"
 
 
 def check(request: Request, given: object) -> None:

@@ -38,7 +38,10 @@ SENSORS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How it is told. `pages` is the address of our pages, without a slash at its end; `version` is ours."""
+    """How it is told. `version` is ours; `pages` is the address of our pages, without a slash at its end.
+
+    Where people cannot follow a link there `pages` is empty, and none is told.
+    """
 
     prefix: str
     pages: str
@@ -66,7 +69,7 @@ def _device(told: Entity, name: str, terms: Terms) -> dict[str, Any]:
         "mf": "Homie",
         "mdl": _text(told.fw_name) or _text(told.implementation),
         "sw": _text(told.fw_version),
-        "cu": f"{terms.pages}/device/{quote(told.address.key, safe='~')}",
+        "cu": _link(terms, _page(told)),
     }
     # The MAC makes it one device with what another bridge told of it.
     connections = {"cns": [["mac", told.mac.lower()]]} if _MAC.fullmatch(told.mac) else {}
@@ -74,7 +77,7 @@ def _device(told: Entity, name: str, terms: Terms) -> dict[str, Any]:
 
 
 def _origin(terms: Terms) -> dict[str, str]:
-    return {"name": "homie-ota", "sw": terms.version, "url": terms.pages}
+    return {"name": "homie-ota", "sw": terms.version, **({"url": terms.pages} if terms.pages else {})}
 
 
 def _update(name: str, terms: Terms) -> dict[str, Any]:
@@ -115,12 +118,11 @@ def state(told: Entity, image: Image | None, terms: Terms) -> Publish:
         "installed_version": _text(told.fw_version),
         "latest_version": _text(image.version) if image else _text(told.fw_version),
         "title": _text(image.name if image else told.fw_name),
+        "release_url": _link(terms, f"firmware/{quote(image.filename)}" if image else _page(told)),
     }
-    page = f"firmware/{quote(image.filename)}" if image and image.filename else _page(told)
     payload = {
         **{key: text for key, text in known.items() if text},
         "release_summary": notes(image.notes if image else ""),
-        "release_url": f"{terms.pages}/{page}",
         "in_progress": told.moving is not None,
         "update_percentage": _percentage(told),
     }
@@ -129,6 +131,10 @@ def state(told: Entity, image: Image | None, terms: Terms) -> Publish:
 
 def _page(told: Entity) -> str:
     return f"device/{quote(told.address.key, safe='~')}"
+
+
+def _link(terms: Terms, path: str) -> str:
+    return f"{terms.pages}/{path}" if terms.pages else ""
 
 
 def _percentage(told: Entity) -> int | None:
