@@ -169,6 +169,9 @@ KINDS: dict[str, Callable[[Row], str]] = {
     "ota": _ota,
     "mark": _mark,
     "firmware": _firmware,
-    **dict.fromkeys(("quarantine", "leftover", "cure", "alarm", "removed"), _told),
+    **dict.fromkeys(("quarantine", "leftover", "cure", "alarm", "removal"), _told),
 }
 """Kind of an event → its sentence; any other kind is told by the `text` of its data, or by all of them."""
+
+EVERY = (*KINDS, "adopted", "device", "server", "test")
+"""Every kind of event that this server writes."""
