@@ -94,6 +94,8 @@ def test_a_wrong_address_or_hook_is_told_without_its_secret(keys: dict[str, Any]
     [
         ({"quiet_hours": "late"}, "times like 22:00-07:00"),
         ({"kinds": ["harm", "hram"]}, "kinds, entry 2: expected 'harm'"),
+        ({"webhooks": [{**HOOK, "events": ["deployment", "rolout"]}]}, "'rolout' is none of them"),
+        ({"webhooks": [HOOK, HOOK]}, "each address once"),
         ({"per_hour": 0}, "at least 1"),
         ({"home_assistant_prefix": "a/#"}, "without # and +"),
     ],

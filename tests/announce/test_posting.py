@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 
 import pytest
+import trustme
 
 from announce.receiver import OK, SILENCE, Receiver, receiving
 from homie_ota.announce import posting
@@ -103,3 +105,23 @@ async def test_nobody_there_nobody_known_and_no_encryption_are_told_apart() -> N
         port = server.sockets[0].getsockname()[1]
         why = await post(f"https://127.0.0.1:{port}", PLAIN, b"{}")
     assert why == "No encrypted connection came about. Is it really https?"
+
+
+async def test_a_certificate_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(ours)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ours) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+        assert (await post(url, PLAIN, b"{}")).startswith("Its certificate is not trusted: ")
+        trusting = ssl.create_default_context()
+        authority.configure_trust(trusting)
+        monkeypatch.setattr(posting, "_trust", lambda: trusting)
+        assert await post(url, PLAIN, b"{}") == ""

@@ -14,6 +14,7 @@ from announce.receiver import receiving
 from homie_ota.announce.posting import post
 from homie_ota.announce.signing import headers
 from homie_ota.config import Settings
+from homie_ota.rollout.telling import EVERY
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "webhooks.md"
 SECRET, BODY, NOW = "a secret of some length", b'{"seq":1,"text":"\xc3\xbc"}', 1_772_366_400.0
@@ -54,6 +55,11 @@ async def test_the_example_refuses_what_others_send(verify: Callable[..., bool])
     assert not verify(SECRET, got, body.replace(b"1", b"2"), now=NOW)
     assert not verify(SECRET, Lines({**got, "homie-ota-timestamp": "1772366401"}), body, now=NOW)
     assert not verify(SECRET, got, body, now=NOW + 301), "an old message, played again"
+
+
+def test_every_kind_of_event_is_explained() -> None:
+    told = re.findall(r"^\| `([a-z]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(told) == sorted(EVERY)
 
 
 def test_the_settings_of_the_page_are_such() -> None:

@@ -6,6 +6,7 @@ import html
 import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from homie_ota.errors import WrongUse
 from homie_ota.rollout import telling
-from homie_ota.store import audit, events
+from homie_ota.store import attempts, audit, events
 from homie_ota.store.tables import audit as audit_table
 from homie_ota.web import log_filter, log_pages
 from web.world import BROWSER, World
@@ -74,7 +75,7 @@ def test_what_happened_is_filtered_by_device_firmware_person_kind_and_time(world
         ("address", {"address": "homie~5ccf7fbd2216"}, "announces itself as homie/5ccf7fbd2216 from now on"),
         ("property", {"event": "set", "node": "relay", "prop": "on", "value": "true"}, "relay/on set to true"),
         ("retention", {"event": "pruned", "what": "messages", "count": 7}, "7 messages pruned"),
-        ("removed", {"event": "deleted"}, "deleted"),
+        ("removal", {"event": "deleted"}, "deleted"),
     ],
 )  # fmt: skip
 def test_what_is_in_the_log_is_said_in_words(
@@ -147,7 +148,14 @@ def test_older_events_are_a_page_away_with_the_same_filter(
 
 
 def test_every_kind_of_event_that_the_server_writes_can_be_chosen() -> None:
-    assert set(telling.KINDS) <= set(log_filter.KINDS)
+    assert set(telling.EVERY) == set(log_filter.KINDS)
+    written = {attempts.CURE}
+    for path in Path(log_filter.__file__).parents[1].rglob("*.py"):
+        text = path.read_text("utf-8")
+        if "events.add(" in text:
+            written |= set(re.findall(r'events\.add\(\s*\w+,\s*"(\w+)"', text))
+            written |= set(re.findall(r'^KIND = "(\w+)"', text, re.MULTILINE))
+    assert written == set(telling.EVERY)
 
 
 # --- Who did what
