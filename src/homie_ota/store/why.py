@@ -43,7 +43,9 @@ _OPEN = (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.DRAINING, Rollo
 _TOLD_OF = (MemberState.WAITING, MemberState.SKIPPED, MemberState.ABSENT)
 """Members whose rollout is the answer; for all others it is their deployment."""
 
-_KINDS = ("deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm")
+_KINDS = (
+    "deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm", "home-assistant",
+)  # fmt: skip
 
 
 def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Why:
