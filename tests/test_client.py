@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from homie_ota.client import Api
+from homie_ota.client import Api, Wanted
 from homie_ota.errors import (
     BadFirmware,
     Conflict,
@@ -340,3 +340,44 @@ def test_progress_is_news_and_repetition_is_not(script: Start) -> None:
     answers = iter(steps)
     started = script(lambda handler: send(handler, 200, json.dumps(next(answers))))
     assert list(Api(started.url).follow([1], every=0.01)) == [steps[0], *steps[2:]]
+
+
+# --- Events that are followed ---------------------------------------------------------------------------------------
+
+
+def test_who_follows_events_comes_back_with_the_last_number(
+    script: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = iter(
+        [
+            'retry: 2000\n\nid: 5\ndata: {"seq": 5, "kind": "device"}\n\n:\nid: 7\n\n',
+            'id: 9\ndata: {"seq": 9,\ndata: "kind": "device"}\n\n',
+        ]
+    )
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if (part := next(parts, None)) is None:
+            send(handler, 404, '{"code": "not-found", "detail": "Enough."}')
+        else:
+            send(handler, 200, part)
+
+    server = script(answer)
+    seen = []
+    with pytest.raises(NotFound, match="Enough"):
+        for event in Api(server.url).follow_events(Wanted(3, "hall", ("device",)), every=0.0):
+            seen.append(event["seq"])  # noqa: PERF401 - it ends with an error
+    assert seen == [5, 9]
+    assert [path.partition("since=")[2].partition("&")[0] for _, path, _, _ in server.seen] == ["3", "7", "9"]
+    assert all("device=hall&kind=device" in path for _, path, _, _ in server.seen)
+
+
+def test_events_of_a_server_that_was_never_there_are_not_waited_for() -> None:
+    with pytest.raises(Unreachable):
+        next(Api("http://127.0.0.1:1").follow_events(Wanted()))
+
+
+def test_an_image_that_arrives_cut_off_leaves_no_file(script: Start, tmp_path: Path) -> None:
+    server = script(lambda handler: send(handler, 200, "half of it"))
+    with pytest.raises(HomieOtaError, match="not the image"):
+        Api(server.url).save_image("0" * 64, tmp_path / "x.bin")
+    assert list(tmp_path.iterdir()) == []

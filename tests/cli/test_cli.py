@@ -527,6 +527,20 @@ def test_help_and_a_question_load_nothing_that_they_do_not_need() -> None:
     assert told(done.stdout)[-1] == "[]"
 
 
+def test_a_server_does_not_keep_the_command_line_in_memory(tmp_path: Path) -> None:
+    program = (
+        "import sys, types, homie_ota;"
+        "fake = homie_ota.service = sys.modules['homie_ota.service'] = types.ModuleType('homie_ota.service');"
+        "fake.serve = lambda settings, *, embedded: print(settings.http.host, [name for name in sys.modules"
+        " if name.startswith(('typer', 'rich', 'homie_ota.cli.'))]) or 0;"
+        "from homie_ota.cli import main;"
+        "sys.exit(main())"
+    )
+    argv = ["serve", "--host", "127.0.0.1", "--data", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", program, *argv], capture_output=True, text=True, check=True)
+    assert done.stdout == "127.0.0.1 ['homie_ota.cli.running']\n"
+
+
 def started(server: WebServer, *argv: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "HOMIE_OTA_SERVER": server.url, "HOMIE_OTA_TOKEN": server.token}
     command = [sys.executable, "-m", "homie_ota", *argv]

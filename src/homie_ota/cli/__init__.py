@@ -17,6 +17,9 @@ INTERRUPTED, WRONG_USE = 130, 2
 _COMPLETION = "_HOMIE_OTA_COMPLETE"
 """In the environment when a shell asks what could stand here."""
 
+_KEPT = ("running", "show")
+"""Modules of the command line that a server uses, too."""
+
 _ABOUT_COMPLETION = ("--help", "-completion")
 """Ends of first words that need the part of typer that knows shells."""
 
@@ -96,9 +99,14 @@ def _failed(sentence: str, status: int) -> int:
 def _forget() -> None:
     """Let go of what only read the command line: a server that runs for years has no use for it."""
     import gc
+    import typing
 
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("typer", "rich")]:
-        del sys.modules[name]
-    for name in [name for name in sys.modules if name.startswith("homie_ota.cli.")]:
-        del sys.modules[name]
+    for name in list(sys.modules):
+        room, _, inside = name.rpartition(".")
+        if name.partition(".")[0] in ("typer", "rich") or (room == __name__ and inside not in _KEPT):
+            del sys.modules[name]
+            if room == __name__:
+                globals().pop(inside, None)
+    for forget in typing._cleanups:  # type: ignore[attr-defined]  # noqa: SLF001 - they remember every option
+        forget()
     gc.collect()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from homie_ota.cli import running
 from homie_ota.cli.options import Config, Data
 from homie_ota.cli.plain import count, one_of
 from homie_ota.cli.settings import settings_of
@@ -62,24 +64,12 @@ def serve(
     """Run the server until it is told to stop."""
     _check_open_door(settings_of(config, data, host=host, port=port, mqtt=mqtt), auth or ())
     settings = settings_of(config, data, host=host, port=port, mqtt=mqtt, auth=auth)
-
-    def run() -> int:
-        from homie_ota import service
-
-        return service.serve(settings, embedded=embedded_broker)
-
-    return run
+    return partial(running.serve, settings, embedded_broker)
 
 
 def demo(devices: Count = 12, port: DemoPort = 9080, data: Kept = None) -> Callable[[], int]:
     """Run everything on this machine, with a virtual fleet."""
-
-    def run() -> int:
-        from homie_ota import service
-
-        return service.demo(devices, port, data)
-
-    return run
+    return partial(running.demo, devices, port, data)
 
 
 def _check_open_door(settings: Settings, auth: Sequence[str]) -> None:
