@@ -173,5 +173,5 @@ KINDS: dict[str, Callable[[Row], str]] = {
 }
 """Kind of an event → its sentence; any other kind is told by the `text` of its data, or by all of them."""
 
-EVERY = (*KINDS, "adopted", "device", "home-assistant", "server", "test")
+EVERY = (*KINDS, "adopted", "device", "refused", "server", "test")
 """Every kind of event that this server writes."""

@@ -44,7 +44,7 @@ _TOLD_OF = (MemberState.WAITING, MemberState.SKIPPED, MemberState.ABSENT)
 """Members whose rollout is the answer; for all others it is their deployment."""
 
 _KINDS = (
-    "deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm", "home-assistant",
+    "deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm", "refused",
 )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ KINDS: dict[str, Callable[[], str]] = {
     "removal": lambda: _("deleted devices"),
     "adopted": lambda: _("adopted devices"),
     "server": lambda: _("the server itself"),
-    "home-assistant": lambda: _("refused in Home Assistant"),
+    "refused": lambda: _("refused in Home Assistant"),
     "test": lambda: _("tests of who is told"),
     "retention": lambda: _("what was pruned"),
 }

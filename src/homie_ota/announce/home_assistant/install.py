@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 WHO = "home assistant"
 """Who ordered it, in the history and the audit log."""
 WHERE = "Install in Home Assistant"
-KIND = "home-assistant"
+KIND = "refused"
 """The kind of the event of a refusal."""
 
 
