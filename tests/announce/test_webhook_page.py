@@ -58,7 +58,7 @@ async def test_the_example_refuses_what_others_send(verify: Callable[..., bool])
 
 
 def test_every_kind_of_event_is_explained() -> None:
-    told = re.findall(r"^\| `([a-z]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    told = re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert sorted(told) == sorted(EVERY)
 
 

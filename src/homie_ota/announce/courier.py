@@ -30,6 +30,9 @@ IDLE = 300.0
 TEST = "test"
 """The kind of an event that a person makes to see whether it arrives; it is for everybody."""
 
+DEAD = "recipient-dead"
+"""The code of the trouble that one is given up."""
+
 Row = dict[str, Any]
 
 
@@ -165,7 +168,7 @@ class Courier:
 
     @property
     def _key(self) -> troubles.Key:
-        return troubles.Key("recipient-dead", self._to.name)
+        return troubles.Key(DEAD, self._to.name)
 
     def _text(self, known: Recipient) -> str:
         return (

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from homie_ota.announce import Part
 from homie_ota.announce.around import Around, Link
+from homie_ota.announce.courier import DEAD
 from homie_ota.announce.symptoms import Memory, Reading, Turn, remember, turns
-from homie_ota.store import disks, troubles, vitals
+from homie_ota.store import disks, recipients, troubles, vitals
 from homie_ota.store.database import Connection
 
 EVERY = 5.0
@@ -37,9 +38,19 @@ class Watch:
 
     async def run(self) -> None:
         """Look until cancelled."""
+        await self._around.database.write(self._tidy)
         while True:
             await self.look()
             await asyncio.sleep(EVERY)
+
+    def _tidy(self, conn: Connection) -> None:
+        """Who is not in the settings any more is no trouble, and has no place in the log."""
+        names = {each.name for each in self._around.settings.announce.recipients}
+        recipients.forget_others(conn, names)
+        for key in troubles.standing(conn):
+            if key.code == DEAD and key.of not in names:
+                text = "Who could not be told is not in the settings any more."
+                troubles.ended(conn, key, text, self._around.clock())
 
     async def look(self) -> None:
         """One look; a turn that somebody else has written meanwhile is not written again."""

@@ -5,6 +5,7 @@ Rule: a recipient begins at the end of the log; its number only goes forward, an
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -56,6 +57,11 @@ def save(conn: Connection, known: Recipient) -> None:
 def every(conn: Connection) -> dict[str, Recipient]:
     """All of them by name, those of settings that have gone included."""
     return {row.name: Recipient(*row) for row in conn.execute(sa.select(*_COLUMNS))}
+
+
+def forget_others(conn: Connection, names: Collection[str]) -> None:
+    """Keep those of the settings only: who comes back some day begins at the end of the log then."""
+    conn.execute(recipient.delete().where(recipient.c.name.not_in(sorted(names))))
 
 
 class Overdue(NamedTuple):
