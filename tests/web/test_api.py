@@ -216,7 +216,9 @@ def test_the_description_names_every_route_and_the_page_loads_nothing_else(world
         "/people", "/people/{name}", "/people/{name}/reset", "/people/{name}/logout", "/tokens", "/tokens/{id}",
         "/audit", "/audit/verify", "/audit/export", "/healthz", "/metrics",
     }  # fmt: skip
-    assert expected - set(paths) == set()  # what came later stands in docs/reference/api.md, which a test compares
+    assert (
+        expected - set(paths) == set()
+    )  # what came later stands in docs/reference/api.md, which a test compares
     page = client.get(f"{API}/docs").text
     for path in paths:
         assert f"<code>{path}</code>" in page
@@ -328,3 +330,13 @@ def test_a_parameter_that_an_address_does_not_take_is_refused_with_the_nearest(
     answer = client.get(API + asked)
     assert problem(answer) == (400, "wrong-use")
     assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', "NaN", "1e999", "[" * 900, '"x', "\xff", '{"a": 1}'])
+@pytest.mark.parametrize("field", ["device", "firmware", "override", "until"])
+def test_a_value_that_is_no_text_is_wrong_use(world: World, field: str, text: str) -> None:
+    world.device("hall"), world.firmware()
+    body = json.dumps({"device": "hall", "firmware": "lamp@2.0.0", field: "@"}).replace('"@"', text)
+    kind = {"content-type": "application/json"}
+    answer = world.client().post(f"{API}/deployments", content=body.encode("latin-1"), headers=kind)
+    assert problem(answer) == (400, "wrong-use")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from homie_ota.model import DeploymentState, Outcome
 from homie_ota.web.api import vocabulary
+from homie_ota.web.api.asking import NO_TEXT
 from homie_ota.web.api.description import ALWAYS, PARAMETERS, TAGS, operations
 from homie_ota.web.api.examples import OBJECTS
 from web.world import World
@@ -125,6 +127,10 @@ def test_words_that_are_one_of_a_few_are_all_named(told: Json) -> None:
     assert next(each for each in outcome if each["type"] == "string")["enum"] == list(Outcome)
     (asked,) = [each for each in told["paths"]["/devices"]["get"]["parameters"] if each["name"] == "sort"]
     assert {"id", "-signal", "needs"} <= set(asked["schema"]["enum"])
+
+
+def test_no_text_has_a_largest_size_that_nobody_means(told: Json) -> None:
+    assert str(NO_TEXT) not in json.dumps(told)
 
 
 def test_every_word_that_a_parameter_names_is_taken(world: World, told: Json) -> None:

@@ -34,7 +34,7 @@ _TITLES = {
     503: "Not reachable",
     507: "The disk is full",
 }
-_CODES = {404: "not-found", 405: "wrong-method", 422: "wrong-use"}
+_CODES = {400: "wrong-use", 404: "not-found", 405: "wrong-method", 422: "wrong-use"}
 WITHOUT_CLASS = {
     "cut-off": (400, "The upload was cut off half-way; nothing was kept."),
     "wrong-method": (405, "This address does not take that method; `Allow` names those that it takes."),

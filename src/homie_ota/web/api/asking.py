@@ -21,6 +21,8 @@ Number = Annotated[int, Field(ge=0, le=2**53)]
 PathNumber = Annotated[int, Path(ge=0, le=2**53)]
 Flag = Annotated[bool, Strict()]
 """true or false in a body, and nothing else that might mean it."""
+NO_TEXT = 1 << 24
+"""Characters that no text has."""
 LATEST = datetime(3000, 1, 1, tzinfo=UTC)
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {}}}
 FAILS: dict[int | str, dict[str, Any]] = {
@@ -30,9 +32,10 @@ FAILS: dict[int | str, dict[str, Any]] = {
 
 
 class Shape(BaseModel):
-    """An object of the API: what is not named is refused."""
+    """An object of the API: what is not named is refused, and so is text that is no Unicode (half a surrogate pair)."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Only a text with a largest size is looked at; none is as long as that, and the description does not tell it.
+    model_config = ConfigDict(extra="forbid", str_max_length=NO_TEXT)
 
 
 def _written(given: object) -> object:

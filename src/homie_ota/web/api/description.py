@@ -176,6 +176,7 @@ def complete(told: Json) -> Json:
         _answer(operation, parts["responses"])
     told["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.values() if text]
     vocabulary.put_into(told)
+    vocabulary.unlimited(told)
     schemas = parts["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):  # wrong use is told as any other problem
         schemas.pop(name, None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from homie_ota.model import Address, Deployment, DeploymentState
 from homie_ota.rollout.why import Why as Answer
-from homie_ota.web.api.asking import Instant
+from homie_ota.web.api.asking import Instant, Shape
 
 
 def moment(at: float | datetime) -> datetime:
@@ -20,18 +20,14 @@ def moment(at: float | datetime) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(moment)]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class OtaWay(_Shape):
+class OtaWay(Shape):
     """How a device is updated (`none`: not from here), and whether it lets itself be."""
 
     way: str
     enabled: bool | None
 
 
-class Running(_Shape):
+class Running(Shape):
     """What a device says that it runs; `sha256` where that image is in the store."""
 
     name: str
@@ -40,7 +36,7 @@ class Running(_Shape):
     sha256: str | None
 
 
-class Target(_Shape):
+class Target(Shape):
     """What a device should run."""
 
     sha256: str
@@ -48,7 +44,7 @@ class Target(_Shape):
     version: str
 
 
-class ActiveDeployment(_Shape):
+class ActiveDeployment(Shape):
     """The attempt that has not ended."""
 
     id: int
@@ -57,7 +53,7 @@ class ActiveDeployment(_Shape):
     bytes_total: int
 
 
-class Device(_Shape):
+class Device(Shape):
     """One device; `nodes` only when one device was asked for."""
 
     id: str = Field(description="base and id, `/` written as `~`")
@@ -85,7 +81,7 @@ class Device(_Shape):
     nodes: dict[str, Any] | None = None
 
 
-class DevicePage(_Shape):
+class DevicePage(Shape):
     """Some devices; `next` is the cursor of the following page."""
 
     items: list[Device]
@@ -93,7 +89,7 @@ class DevicePage(_Shape):
     next: str | None
 
 
-class WhyStep(_Shape):
+class WhyStep(Shape):
     """One decision, or one thing that happened to the device."""
 
     at: Moment
@@ -101,7 +97,7 @@ class WhyStep(_Shape):
     reason: str
 
 
-class Why(_Shape):
+class Why(Shape):
     """Why a device runs what it runs: a stable word, a paragraph for people, and how it came to be so, oldest first."""
 
     device: str
@@ -112,7 +108,7 @@ class Why(_Shape):
     steps: list[WhyStep]
 
 
-class NewDeployment(_Shape):
+class NewDeployment(Shape):
     """What to order: `firmware` is a SHA-256 (its beginning is enough) or `NAME@VERSION`."""
 
     device: str
@@ -123,7 +119,7 @@ class NewDeployment(_Shape):
     )
 
 
-class DeploymentEvent(_Shape):
+class DeploymentEvent(Shape):
     """One move of a deployment."""
 
     seq: int
@@ -134,10 +130,10 @@ class DeploymentEvent(_Shape):
     data: dict[str, Any]
 
 
-class DeploymentShape(_Shape):
+class DeploymentShape(Shape):
     """One attempt; `before`, `after` and `events` only when one was asked for."""
 
-    model_config = ConfigDict(extra="forbid", title="Deployment")
+    model_config = ConfigDict(title="Deployment")
 
     id: int
     device: str
@@ -176,7 +172,7 @@ class DeploymentShape(_Shape):
     events: list[DeploymentEvent] | None = None
 
 
-class DeploymentPage(_Shape):
+class DeploymentPage(Shape):
     """Some deployments, the newest first; `next` is the cursor of the following page."""
 
     items: list[DeploymentShape]
@@ -184,7 +180,7 @@ class DeploymentPage(_Shape):
     next: str | None
 
 
-class Done(_Shape):
+class Done(Shape):
     """What was done, as a sentence."""
 
     detail: str

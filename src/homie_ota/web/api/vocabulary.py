@@ -22,6 +22,7 @@ from homie_ota.rollout.verdict import Tone
 from homie_ota.store import firmware, search
 from homie_ota.store.accounts import ROLES
 from homie_ota.store.needed import Why
+from homie_ota.web.api.asking import NO_TEXT
 from homie_ota.web.recipients import Standing
 
 Json = dict[str, Any]
@@ -87,6 +88,15 @@ def put_into(told: Json) -> None:
                 _words(parameter["schema"], taken)
             if parameter["name"] == "metric":
                 parameter["schema"]["pattern"] = f"^({METRICS})$"
+
+
+def unlimited(schema: Any) -> None:
+    """Take out of a schema, and what is in it, the largest size of a text where that is none."""
+    for each in schema.values() if isinstance(schema, dict) else schema:
+        if isinstance(each, dict | list):
+            unlimited(each)
+    if isinstance(schema, dict) and schema.get("maxLength") == NO_TEXT:
+        del schema["maxLength"]
 
 
 def _words(schema: Json, words: Iterable[str]) -> None:
