@@ -36,7 +36,7 @@ def test_everything_is_counted(conn: Connection) -> None:
 
 
 def test_an_empty_server_counts_nothing(conn: Connection) -> None:
-    assert gauges.read(conn) == gauges.Gauges({}, {}, 0, {}, {}, 0, 0)
+    assert gauges.read(conn) == gauges.Gauges({}, {}, 0, {}, {}, 0, 0, {}, {})
 
 
 def test_an_index_answers_however_many_devices_there_are(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as open_parser
 
+from homie_ota.store import recipients, troubles
 from homie_ota.store.database import Connection
 from homie_ota.store.gauges import VERSIONS
+from homie_ota.store.recipients import Recipient
 from homie_ota.store.tables import deployment, rollout
 from homie_ota.web import metrics
 from web.world import Server, World
@@ -95,6 +97,25 @@ def test_deployments_by_outcome_and_reason_and_rollouts_by_state(world: World) -
     assert value(told, "deployments", state="queued", outcome="", reason="") == 1
     assert value(told, "rollouts", state="paused") == 1
     assert value(told, "quarantined") == 0
+
+
+def test_what_is_wrong_with_the_server_and_who_else_is_told(world: World) -> None:
+    def write(conn: Connection) -> None:
+        for path in ("/a", "/b"):
+            troubles.began(conn, troubles.Key("disk-full", path), "Full.", 1.0)
+        for row in (
+            Recipient("webhook-1", 0),
+            Recipient("webhook-2", 0, failing_since=1.0),
+            Recipient("notify-1", 0, failing_since=1.0, is_dead=True),
+        ):
+            recipients.save(conn, row)
+
+    world.write(write)
+    told = scraped(world)
+    assert value(told, "troubles", code="disk-full") == 2
+    assert value(told, "recipients", kind="webhook", state="well") == 1
+    assert value(told, "recipients", kind="webhook", state="failing") == 1
+    assert value(told, "recipients", kind="notify", state="dead") == 1
 
 
 def test_what_ingest_and_broker_say(world: World) -> None:

@@ -5,12 +5,14 @@ Rule: each number is one statement that an index answers, however many devices t
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from homie_ota.store import devices
+from homie_ota.store import devices, recipients, troubles
+from homie_ota.store.recipients import Recipient
 from homie_ota.store.tables import deployment, device, leftover, quarantine, rollout
 
 VERSIONS = 50
@@ -27,6 +29,8 @@ class Gauges(NamedTuple):
     rollouts: dict[str, int]
     quarantined: int
     leftovers: int
+    troubles: dict[str, int]
+    recipients: dict[tuple[str, str], int]
 
 
 def read(connection: Connection, versions: int = VERSIONS) -> Gauges:
@@ -41,6 +45,8 @@ def read(connection: Connection, versions: int = VERSIONS) -> Gauges:
         rollouts=_grouped(connection, rollout.c.state),
         quarantined=_count(connection, quarantine),
         leftovers=_count(connection, leftover),
+        troubles=dict(Counter(key.code for key in troubles.standing(connection))),
+        recipients=_recipients(connection),
     )
 
 
@@ -62,6 +68,16 @@ def _deployments(connection: Connection) -> dict[tuple[str, str, str], int]:
 def _grouped(connection: Connection, column: sa.ColumnElement[Any]) -> dict[str, int]:
     rows = connection.execute(sa.select(column, sa.func.count()).group_by(column))
     return {word: count for word, count in rows}  # noqa: C416 - typed, unlike dict(rows)
+
+
+def _recipients(connection: Connection) -> dict[tuple[str, str], int]:
+    """By kind (notify, webhook), and how it goes."""
+    rows = recipients.every(connection).values()
+    return dict(Counter((each.name.partition("-")[0], _standing(each)) for each in rows))
+
+
+def _standing(of: Recipient) -> str:
+    return "dead" if of.is_dead else "failing" if of.failing_since is not None else "well"
 
 
 def _count(connection: Connection, table: sa.Table) -> int:

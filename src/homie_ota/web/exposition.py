@@ -73,6 +73,18 @@ def _rows(counted: Gauges) -> Iterator[Metric]:
         [],
         counted.leftovers,
     )
+    yield _gauge(
+        "troubles",
+        "What is wrong with the server itself now, by the word of its notification.",
+        ["code"],
+        {(k,): n for k, n in counted.troubles.items()},
+    )
+    yield _gauge(
+        "recipients",
+        "Who else is told what happens, by kind and how it goes.",
+        ["kind", "state"],
+        counted.recipients,
+    )
 
 
 def _named(counted: Gauges) -> dict[tuple[str, str], int]:
