@@ -12,7 +12,7 @@ import pytest
 from cli.conftest import Run
 from cli.terminal import Terminal
 from homie_ota import client
-from homie_ota.cli import bars, show
+from homie_ota.cli import bars, following, show
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.simulator.images import make_image
 from webserver import WebServer
@@ -127,3 +127,16 @@ def test_only_some_bars_are_drawn_at_a_time(screen: Screen) -> None:
         drawn.show("lamp-29", 5, 10)
     assert "lamp-29" in err.getvalue()
     assert "lamp-20" not in err.getvalue()
+
+
+def test_a_rollout_has_a_bar_of_devices(screen: Screen) -> None:
+    _out, err = screen()
+    with bars.Bars(in_bytes=False) as drawn:
+        drawn.show("rollout 1", 0, 4)
+        drawn.show("rollout 1", 2, 4)
+    assert "2/4" in err.getvalue()
+
+
+def test_who_was_left_out_of_a_rollout_does_not_count() -> None:
+    counts = {"verified": 3, "harmful": 1, "waiting": 5, "absent": 1, "skipped": 7, "running": 2}
+    assert following.progress({"counts": counts}) == (12, 4)

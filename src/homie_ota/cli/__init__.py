@@ -49,7 +49,9 @@ def _run(argv: Sequence[str], *, alone: bool) -> int:
             found = found()
         return int(found or 0)
     except HomieOtaError as error:
-        return _failed(str(error), error.exit_status)
+        from homie_ota.cli.hints import hint
+
+        return _failed(f"{error} {hint(error, argv)}".strip(), error.exit_status)
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except OSError as error:  # a directory that cannot be made, a disk that is full

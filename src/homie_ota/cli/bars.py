@@ -72,11 +72,20 @@ class Bars:
 def _progress(*, in_bytes: bool) -> Progress:
     from rich import progress
     from rich.console import Console
+    from rich.text import Text
+
+    class Pace(progress.ProgressColumn):
+        """Devices an hour."""
+
+        def render(self, task: progress.Task) -> Text:
+            """Empty until it is known."""
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed * 3600:.0f}/h" if speed else "")
 
     counted = (
         (progress.DownloadColumn(), progress.TransferSpeedColumn())
         if in_bytes
-        else (progress.MofNCompleteColumn(),)
+        else (progress.MofNCompleteColumn(), Pace())
     )
     return progress.Progress(
         progress.TextColumn("{task.description}", markup=False),
