@@ -15,6 +15,7 @@ from homie_ota.rollout.attempts import Budget
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
 from homie_ota.store import attempts, deployments, events, notable, quarantine, tail
+from homie_ota.store.acting import ENGINE
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
 from homie_ota.store.tables import deployment, rollout
@@ -136,7 +137,7 @@ def a_rollout(conn: Connection) -> None:
 def test_a_rollout_that_stops_by_itself_is_told_and_by_a_person_not(conn: Connection, event: str) -> None:
     a_rollout(conn)
     assert happened(conn, "rollout", actor="anna", rollout=4, event=event, reason="I want so.") == []
-    (only,) = happened(conn, "rollout", rollout=4, event=event, reason="Two of three failed.")
+    (only,) = happened(conn, "rollout", actor=ENGINE, rollout=4, event=event, reason="Two of three failed.")
     assert (only.kind, only.text, only.path) == ("rollout-stopped", "Two of three failed.", "/rollouts/4")
     assert only.title == "Rollout 4 “spring” of lamp 2.0.0 stopped"
 

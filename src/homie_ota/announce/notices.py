@@ -14,6 +14,7 @@ from homie_ota.config.announcing import NoticeKind
 from homie_ota.esp.image import clean
 from homie_ota.model import DeploymentState, Purpose
 from homie_ota.rollout.attempts import Followed
+from homie_ota.store.acting import ENGINE
 from homie_ota.store.notable import About
 
 Row = dict[str, Any]
@@ -158,7 +159,7 @@ def _rollout(row: Row, about: About) -> Notice | None:
     data, path = row["data"], f"/rollouts/{row['data'].get('rollout', '')}"
     if data.get("event") == "finish":
         return _notice("rollout-finished", about, data.get("reason", ""), path)
-    if row["actor"]:
+    if row["actor"] not in ("", ENGINE):
         return None  # who stopped it knows
     return _notice("rollout-stopped", about, data.get("reason", ""), path)
 
