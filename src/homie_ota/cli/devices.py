@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from homie_ota.cli import show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.options import Device, Limit, Query
+from homie_ota.errors import WrongUse
 
 Json = dict[str, Any]
 
@@ -36,17 +39,40 @@ Sort = Annotated[
 ]
 
 
+Sheet = Annotated[bool, typer.Option("--csv", help="all of them as a sheet (CSV), with every column")]
+
+
 def devices(
-    ctx: typer.Context, query: Query = "", state: State = "", sort: Sort = "", limit: Limit = 0
+    ctx: typer.Context,
+    query: Query = "",
+    state: State = "",
+    sort: Sort = "",
+    limit: Limit = 0,
+    csv: Sheet = False,
 ) -> int:
     """List devices."""
     order = asked(ctx)
+    if csv:
+        _sheet(order.api().sheet(query, state=state, sort=sort), limit=limit, json=order.json)
+        return 0
     found = list(order.api().devices(query, state=state, sort=sort, limit=limit))
     if order.json:
         show.as_json(found)
     else:
         show.table(_HEADS, [_row(device) for device in found])
     return 0
+
+
+def _sheet(pieces: Iterable[bytes], *, limit: int, json: bool) -> None:
+    """The bytes of the server as they are: they are for a file, and for programs."""
+    if json or limit:
+        raise WrongUse("--csv gives all devices of a query as a sheet: without --json and --limit.")
+    out = getattr(sys.stdout, "buffer", None)
+    for piece in pieces:
+        if out is None:
+            sys.stdout.write(piece.decode())
+        else:
+            out.write(piece)
 
 
 def _row(device: Json) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from homie_ota.client import watching
+from homie_ota.client import calls, watching
 from homie_ota.client.calls import API, Json, query, segment
 from homie_ota.client.connection import Connection
 from homie_ota.client.devices import DeviceCalls
@@ -57,6 +57,11 @@ class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, St
             "limit": min(limit or PAGE, PAGE),
         }
         return islice(self._all("/devices", asked), limit or None)
+
+    def sheet(self, query: str = "", *, state: str = "", sort: str = "") -> Iterator[bytes]:
+        """The same as a sheet (CSV), piece by piece, however many devices there are."""
+        asked = calls.query({"q": query, "state": state, "sort": sort})
+        return (piece for piece, _ in self._connection.pieces(f"{API}/devices.csv{asked}"))
 
     def device(self, device: str) -> Json:
         """One device, by `homie~hall-lamp` or by a bare id that is unique; NotFound, Conflict."""

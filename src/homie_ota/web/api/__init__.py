@@ -22,6 +22,7 @@ from homie_ota.web.api import (
     description,
     docs,
     events,
+    export,
     filters,
     firmware,
     fits,
@@ -67,6 +68,7 @@ def build(web: Starlette) -> FastAPI:
     app.include_router(audit.router)
     app.include_router(cases.router)
     app.include_router(events.router)
+    app.include_router(export.router)
     app.include_router(filters.router)
     app.include_router(firmware.router)
     app.include_router(fits.router)

@@ -46,6 +46,7 @@ LOCATED = {"upload_firmware": "201", "order": "202", "create": "201"}
 
 TAGS = {
     "devices": ("devices", "What is known of each device, what is put on it, and what may be sent to it."),
+    "devices.csv": ("devices", ""),
     "removed": ("devices", ""),
     "knocks": ("devices", ""),
     "filters": ("devices", ""),
