@@ -24,7 +24,7 @@ def test_what_people_wrote_below_a_command_stays() -> None:
     text = PAGE.read_text("utf-8").replace(
         "<!-- command why: end -->\n", "<!-- command why: end -->\n\nMind.\n"
     )
-    assert "<!-- command why: end -->\n\nMind.\n\n<!-- command pin" in page.renewed(text)
+    assert "<!-- command why: end -->\n\nMind.\n\n<!-- command " in page.renewed(text)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -16,6 +16,7 @@ from homie_ota.cli import show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.options import Config, Data, Output
 from homie_ota.cli.people import Where, place
+from homie_ota.cli.plain import count
 from homie_ota.errors import HomieOtaError, WrongUse
 from homie_ota.store.chain import COVERED, Findings, Head, follow
 
@@ -23,10 +24,25 @@ Json = dict[str, Any]
 
 
 File = Annotated[Path | None, typer.Argument(metavar="FILE", help="what `audit export` wrote")]
+Latest = Annotated[int, typer.Option("--limit", metavar="N", parser=count, help="the latest N (50)")]
 Kept = Annotated[
     list[str] | None,
     typer.Option("--kept", metavar="HASH", help="a hash written down earlier; has to be in it"),
 ]
+
+
+def listing(ctx: typer.Context, limit: Latest = 50, config: Config = None, data: Data = None) -> int:
+    """Show the latest rows, the newest last."""
+    _, rows = _where_it_is(Where(asked(ctx), config, data))
+    latest = rows[-limit:]
+    if asked(ctx).json:
+        show.as_json(latest)
+        return 0
+    told = [
+        (show.moment(row["at"]), row["who"], row["what"], row["why"], row["from_where"]) for row in latest
+    ]
+    show.table(("WHEN", "WHO", "WHAT", "WHY", "FROM"), told)
+    return 0
 
 
 def verify(

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from homie_ota.cli import show
-from homie_ota.cli.asked import Asked, asked
-from homie_ota.cli.options import Device
+from homie_ota.cli.asked import asked
+from homie_ota.cli.many import each
+from homie_ota.cli.options import Devices
 from homie_ota.errors import WrongUse
 from homie_ota.rollout import spelling
 
@@ -20,32 +21,44 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="why; others 
 Tag = Annotated[str, typer.Argument(metavar="TAG", help="one word; tag:WORD finds it")]
 
 
-def pin(ctx: typer.Context, device: Device, until: Until, reason: Why) -> int:
+def pin(ctx: typer.Context, device: Devices, until: Until, reason: Why) -> int:
     """Hold a device back until a moment."""
-    order = asked(ctx)
-    done = order.api().pin(device, moment(until, time.time()), reason)
-    return _say(order, done, f"is pinned until {show.moment(done.get('pinned_until'))}")
+    end = moment(until, time.time())
+    return each(
+        asked(ctx),
+        device,
+        lambda api, key: api.pin(key, end, reason),
+        lambda done: _told(done, f"is pinned until {show.moment(done.get('pinned_until'))}"),
+    )
 
 
-def unpin(ctx: typer.Context, device: Device) -> int:
+def unpin(ctx: typer.Context, device: Devices) -> int:
     """Let go of a device."""
-    order = asked(ctx)
-    return _say(order, order.api().unpin(device), "is not pinned any more")
+    return each(
+        asked(ctx),
+        device,
+        lambda api, key: api.unpin(key),
+        lambda done: _told(done, "is not pinned any more"),
+    )
 
 
-def tag(ctx: typer.Context, device: Device, tag: Tag) -> int:
+def tag(ctx: typer.Context, device: Devices, tag: Tag) -> int:
     """Give a device a tag."""
-    order = asked(ctx)
-    done = order.api().tag(device, tag)
-    return _say(order, done, f"has the tags {', '.join(done.get('tags') or ())}")
+    return each(asked(ctx), device, lambda api, key: api.tag(key, tag), _tags)
 
 
-def untag(ctx: typer.Context, device: Device, tag: Tag) -> int:
+def untag(ctx: typer.Context, device: Devices, tag: Tag) -> int:
     """Take a tag away from a device."""
-    order = asked(ctx)
-    done = order.api().untag(device, tag)
+    return each(asked(ctx), device, lambda api, key: api.untag(key, tag), _tags)
+
+
+def _tags(done: Json) -> str:
     left = ", ".join(done.get("tags") or ())
-    return _say(order, done, f"has the tags {left}" if left else "has no tags any more")
+    return _told(done, f"has the tags {left}" if left else "has no tags any more")
+
+
+def _told(done: Json, sentence: str) -> str:
+    return f"{str(done.get('device', '')).rpartition('~')[2]} {sentence}."
 
 
 def moment(text: str, now: float) -> str:
@@ -65,11 +78,3 @@ def moment(text: str, now: float) -> str:
     if len(text.strip()) == len("2026-03-01"):
         found = found.replace(hour=23, minute=59, second=59)
     return found.astimezone().isoformat(timespec="seconds")
-
-
-def _say(order: Asked, done: Json, sentence: str) -> int:
-    if order.json:
-        show.as_json(done)
-    else:
-        show.line(f"{str(done.get('device', '')).rpartition('~')[2]} {sentence}.")
-    return 0

@@ -18,6 +18,14 @@ Device = Annotated[
         metavar="DEVICE", help="its id: hall-lamp, or homie~hall-lamp", autocompletion=completion.devices
     ),
 ]
+Devices = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEVICE",
+        help="its id, a glob of ids ('hall-*'), or a query: then each that it finds",
+        autocompletion=completion.devices,
+    ),
+]
 Firmware = Annotated[str, typer.Argument(metavar="FIRMWARE", help=WHICH, autocompletion=completion.firmware)]
 Rollout = Annotated[
     int, typer.Argument(metavar="ROLLOUT", help="its number", autocompletion=completion.rollouts)

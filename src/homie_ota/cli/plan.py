@@ -39,7 +39,7 @@ def query_of(api: Api, words: Sequence[str]) -> str:
 def _found(api: Api, word: str) -> str:
     if not is_several(word):
         return f'id:"{key(api.device(word))}"'
-    query = _query(word)
+    query = words_to_query(word)
     if not list(api.devices(query, limit=1)):
         raise NotFound(f"No device fits {word!r}. Look at the list with `homie-ota devices`.")
     return query if query.startswith("id:") else f"({query})"
@@ -50,7 +50,8 @@ def is_several(word: str) -> bool:
     return "*" in word or word.startswith("-") or not _QUERY_SIGNS.isdisjoint(word)
 
 
-def _query(word: str) -> str:
+def words_to_query(word: str) -> str:
+    """A glob of ids or a query, as the query that it means."""
     return word if word.startswith("-") or not _QUERY_SIGNS.isdisjoint(word) else f"id:{word}"
 
 

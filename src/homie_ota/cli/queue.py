@@ -9,7 +9,8 @@ import typer
 
 from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
-from homie_ota.cli.options import WHICH, Device
+from homie_ota.cli.many import each
+from homie_ota.cli.options import WHICH, Devices
 
 LOOKS = 3.0
 """Seconds after which a look at the broker that was asked for is usually done."""
@@ -25,15 +26,14 @@ Look = Annotated[bool, typer.Option("--look", help="look at the broker again fir
 Clear = Annotated[str, typer.Option("--clear", metavar="TOPIC", help="clear what is kept on this topic")]
 
 
-def release(ctx: typer.Context, device: Device, firmware: Only = "") -> int:
+def release(ctx: typer.Context, device: Devices, firmware: Only = "") -> int:
     """Release a device from quarantine."""
-    order = asked(ctx)
-    done = order.api().release(device, firmware)
-    if order.json:
-        show.as_json(done)
-    else:
-        show.line(str(done.get("detail") or "Released."))
-    return 0
+    return each(
+        asked(ctx),
+        device,
+        lambda api, key: api.release(key, firmware),
+        lambda done: str(done.get("detail") or "Released."),
+    )
 
 
 def leftovers(ctx: typer.Context, look: Look = False, clear: Clear = "") -> int:
@@ -55,6 +55,6 @@ def leftovers(ctx: typer.Context, look: Look = False, clear: Clear = "") -> int:
         show.as_json(found)
     elif not found:
         show.line("Nothing is kept on the broker that devices would act on.")
-    for each in [] if order.json else found:
-        show.line(f"{each.get('topic')}: {each.get('detail')}")
+    for kept in [] if order.json else found:
+        show.line(f"{kept.get('topic')}: {kept.get('detail')}")
     return 0

@@ -12,8 +12,10 @@ import typer
 from homie_ota.cli import completion, show
 from homie_ota.cli.answers import agreed, done
 from homie_ota.cli.asked import asked
-from homie_ota.cli.devices import bare, key
-from homie_ota.cli.options import Device, Yes
+from homie_ota.cli.devices import bare
+from homie_ota.cli.many import devices_of, each
+from homie_ota.cli.options import Devices, Yes
+from homie_ota.cli.plan import is_several
 from homie_ota.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 NOT_WANTED = 1
+MOST_NAMED = 10
 Which = Annotated[
     str,
     typer.Argument(
@@ -29,22 +32,33 @@ Which = Annotated[
 ]
 
 
-def delete_device(ctx: typer.Context, device: Device, yes: Yes = False) -> int:
+def delete_device(ctx: typer.Context, device: Devices, yes: Yes = False) -> int:
     """Delete a device.
 
     The server forgets it and clears its retained topics on the broker; `homie-ota undo` puts it back for a day. Refused
     (4) while it is online or being updated.
     """
     order = asked(ctx)
-    api = order.api()
-    found = api.device(device)
-    name = bare(found)
-    if not agreed(
-        f"Delete {name} ({found.get('state')})?", f"{name} would be deleted.", yes=yes, json=order.json
-    ):
+    names = _names(order.api(), device)
+    what = names if len(names) < MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    told = ", ".join(what)
+    if not agreed(f"Delete {told}?", f"{told} would be deleted.", yes=yes, json=order.json):
         return NOT_WANTED
-    gone = api.delete_device(key(found))
-    return done(order, gone, f"{gone.get('detail')} It comes back with `homie-ota undo {name}`, for a day.")
+    return each(
+        order,
+        device,
+        lambda api, key: {**api.delete_device(key), "device": key},
+        lambda gone: (
+            f"{gone.get('detail')} For a day `homie-ota undo {gone['device'].rpartition('~')[2]}` puts it back."
+        ),
+    )
+
+
+def _names(api: Api, word: str) -> list[str]:
+    if is_several(word):
+        return [found.rpartition("~")[2] for found in devices_of(api, word)]
+    found = api.device(word)
+    return [f"{bare(found)} ({found.get('state')})"]
 
 
 def removed(ctx: typer.Context) -> int:
@@ -55,9 +69,9 @@ def removed(ctx: typer.Context) -> int:
         show.as_json(found)
         return 0
     rows = [
-        (each["number"], each["device"], each["name"], show.age(each["deleted_at"]), each["deleted_by"],
-         show.moment(each["kept_until"]))
-        for each in found
+        (copy["number"], copy["device"], copy["name"], show.age(copy["deleted_at"]), copy["deleted_by"],
+         show.moment(copy["kept_until"]))
+        for copy in found
     ]  # fmt: skip
     show.table(("NUMBER", "DEVICE", "NAME", "DELETED", "BY", "KEPT UNTIL"), rows)
     return 0
@@ -75,11 +89,11 @@ def undo(ctx: typer.Context, which: Which) -> int:
 
 def _number(api: Api, word: str) -> int:
     """The copy that is meant: its own number, or the newest one of a device."""
-    found = [each for each in api.removed() if _is_meant(each, word)]
+    found = [copy for copy in api.removed() if _is_meant(copy, word)]
     if not found:
         raise NotFound(f"No deleted device {word!r} is kept. Look at the list with `homie-ota removed`.")
-    if len({each["device"] for each in found}) > 1:
-        names = ", ".join(each["device"] for each in found)
+    if len({copy["device"] for copy in found}) > 1:
+        names = ", ".join(copy["device"] for copy in found)
         raise Conflict(f"{word!r} is {len(found)} deleted devices: {names}. Say which one.")
     return int(found[0]["number"])
 
