@@ -292,6 +292,10 @@ async def test_sensors_come_and_go_with_the_setting(home: Home) -> None:
         home.now += telling.DIAGNOSTICS_EVERY
         home.bus.say("device", device_pk=1, state="ready")
         await home.until(lambda: json.loads(home.retained[AT.diagnostics])["signal"] == 3)
+        # Another firmware is told at once.
+        await home.write(lambda c: c.execute(device.update().values(fw_version="2.0.0", md5=NEW)))
+        home.bus.say("device", device_pk=1, state="ready")
+        await home.until(lambda: json.loads(home.retained[AT.diagnostics])["firmware"] == "lamp 2.0.0")
     home.sent.clear()
     async with home.telling():
         await home.until(lambda: home.retained.keys() == {STATUS, AT.config, AT.state})

@@ -249,19 +249,23 @@ class Telling:
         if withdrawn:
             await self._send(messages.discovery(entity, self._terms, withdrawn=True))
             await self._send(messages.removal(told.name, self._terms.prefix)[-1])
-        await self._send_new(told, "config", messages.discovery(entity, self._terms))
+        # What is told of the device itself changes with its firmware, and that no sensor may get wrong for minutes.
+        is_news = await self._send_new(told, "config", messages.discovery(entity, self._terms))
         sha256 = entity.moving.sha256 if entity.moving else told.newest
         await self._send_new(told, "state", messages.state(entity, looked.images.get(sha256), self._terms))
         now = self._clock()
-        if self._terms.diagnostics and not 0 <= now - told.diagnosed_at < DIAGNOSTICS_EVERY:
+        if self._terms.diagnostics and (is_news or not 0 <= now - told.diagnosed_at < DIAGNOSTICS_EVERY):
             told.diagnosed_at = now
             await self._send_new(told, "diagnostics", messages.diagnostics(entity, self._terms))
 
-    async def _send_new(self, told: Told, kind: str, message: Publish) -> None:
+    async def _send_new(self, told: Told, kind: str, message: Publish) -> bool:
+        """Send what does not stand there already; whether it was sent."""
         digest = zlib.crc32(message.payload)
-        if told.sent.get(kind) != digest:
-            await self._send(message)
-            told.sent[kind] = digest
+        if told.sent.get(kind) == digest:
+            return False
+        await self._send(message)
+        told.sent[kind] = digest
+        return True
 
 
 def _had_sensors(row: Announced | None) -> bool:
