@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import Namespace
 from collections import Counter
 
 import pytest
 
+from homie_ota.cli import tree
 from homie_ota.errors import WrongUse
 from homie_ota.simulator.fleet import FAULTS, FleetOptions, make_fleet
 from homie_ota.simulator.generations import GENERATIONS
-from homie_ota.simulator.options import add_arguments, options_from, read_mix
+from homie_ota.simulator.options import options_from, read_mix
 from homie_ota.simulator.values import Faults, OtaServer
 
 BROKER = ("--mqtt", "mqtt://127.0.0.1:1883")
 
 
 def options(*words: str) -> FleetOptions:
-    parser = ArgumentParser()
-    add_arguments(parser)
-    return options_from(parser.parse_args([*BROKER, *words]))
+    """What the command line `simulate …` means."""
+    context = tree.load("simulate").make_context("simulate", [*BROKER, *words])
+    return options_from(Namespace(**context.params))
 
 
 def test_without_a_word_it_is_the_usual_mix() -> None:

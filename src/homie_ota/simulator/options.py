@@ -1,45 +1,18 @@
-"""The command line of `homie-ota simulate`.
+"""What the options of `homie-ota simulate` mean.
 
 Rule: every fault of the fleet is an option that says how many devices have it.
 """
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from dataclasses import replace
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from homie_ota.errors import WrongUse
-from homie_ota.simulator.fleet import DEFAULT_MIX, EVERY, FAULTS, IMAGE_BYTES, FleetOptions
+from homie_ota.simulator.fleet import EVERY, FAULTS, FleetOptions
 from homie_ota.simulator.values import OtaServer, Timing
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Everything that `simulate` takes."""
-    mix = ",".join(f"{key}={count}" for key, count in DEFAULT_MIX.items())
-    parser.add_argument("--mqtt", required=True, metavar="URL", help="broker, mqtt://user:password@host:1883")
-    parser.add_argument(
-        "--devices", type=int, metavar="N", help="how many (default: as many as the mix says)"
-    )
-    parser.add_argument("--mix", default=mix, help=f"generations ({', '.join(EVERY)}), default {mix}")
-    parser.add_argument("--base", default="", help="base topic (default: each generation's own)")
-    parser.add_argument("--seed", type=int, default=1, help="another number, another fleet (default 1)")
-    parser.add_argument("--speed", type=float, default=1.0, help="seconds that pass for them in one of ours")
-    parser.add_argument("--rate", type=float, default=60_000.0, help="bytes a second of an image (60000)")
-    parser.add_argument("--interval", type=float, default=60.0, help="seconds between statistics (60)")
-    parser.add_argument("--reboot", type=float, default=3.0, help="seconds that a reboot takes (3)")
-    parser.add_argument("--readings", type=float, default=30.0, help="seconds between readings, 0 none (30)")
-    parser.add_argument("--image-bytes", type=int, default=IMAGE_BYTES, help="size of what they run at first")
-    parser.add_argument(
-        "--ota-url",
-        default="http://127.0.0.1:9080/ota",
-        metavar="URL",
-        help="where devices of 1.5 ask for firmware (default: this machine)",
-    )
-    faults = parser.add_argument_group("faults", "how many devices…")
-    for name, (what, _) in FAULTS.items():
-        faults.add_argument(f"--{name}", type=int, default=0, metavar="N", help=what)
 
 
 def options_from(arguments: Namespace) -> FleetOptions:
