@@ -63,6 +63,24 @@ def _sqlite_engine(path: str, synchronous: str) -> Engine:
     return engine
 
 
+def _postgres_engine(url: str) -> Engine:
+    plain = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = sa.create_engine(plain, pool_size=5, pool_pre_ping=True)
+    usual = engine.dialect.loaded_dbapi.types.string.StrDumperUnknown
+
+    def dump(self: Any, text: str) -> Any:
+        return usual.dump(self, text.replace("\0", "\ufffd"))
+
+    # PostgreSQL refuses NUL, which SQLite keeps, and which is in whatever address a stranger writes (%00).
+    without_nul = type("Text", (usual,), {"dump": dump})
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        connection.adapters.register_dumper(str, without_nul)
+
+    return engine
+
+
 class Writing(NamedTuple):
     """Transactions that wait for the writer, and the longest that one of the latest had to wait, in seconds."""
 
@@ -85,10 +103,7 @@ class Database:
             self._readers = _sqlite_engine(url, "OFF")
             self._writer, self._durable = _sqlite_engine(url, "NORMAL"), _sqlite_engine(url, "FULL")
         else:
-            plain = url.replace("postgresql://", "postgresql+psycopg://", 1)
-            self._readers = self._writer = self._durable = sa.create_engine(
-                plain, pool_size=5, pool_pre_ping=True
-            )
+            self._readers = self._writer = self._durable = _postgres_engine(url)
         self._pool = ThreadPoolExecutor(4, "read")
         self._queue: PriorityQueue[tuple[int, int, Callable[[], None]]] = PriorityQueue()
         self._numbers = itertools.count()

@@ -93,7 +93,7 @@ def _countdown(at: float | None, past: str = "now") -> Markup:
     return _now.get().moments.countdown(at, past)
 
 
-def _link(path: str, *parts: str, **query: object) -> str:
+def _link(path: str, /, *parts: str, **query: object) -> str:
     return _now.get().link(path, *parts, **query)
 
 
@@ -115,7 +115,7 @@ class Render:
     def moments(self) -> Moments:
         return Moments(self.now)
 
-    def link(self, path: str, *parts: str, **query: object) -> str:
+    def link(self, path: str, /, *parts: str, **query: object) -> str:
         """An address of ours, `link("/device", key, q="x")`; empty query values are left out."""
         told = {name: value for name, value in query.items() if value not in (None, "")}
         tail = "".join("/" + quote(part, safe="~") for part in parts)
@@ -187,7 +187,7 @@ def person_or_none(request: Request) -> Person | None:
     return found
 
 
-def link(request: Request, path: str, *parts: str, **query: object) -> str:
+def link(request: Request, path: str, /, *parts: str, **query: object) -> str:
     """An address of ours: `link(request, "/device", key, q="x")`; empty query values are left out."""
     return Render(shell_of(request), None, prefix_of(request), texts.OURS).link(path, *parts, **query)
 
@@ -224,7 +224,8 @@ async def page_later(
 def common(request: Request) -> dict[str, Any]:
     """What a page says about its own request: its path, its query (without the theme), and the theme."""
     chosen = request.query_params.get("theme") or request.cookies.get(THEME_COOKIE, "")
-    query = {name: value for name, value in request.query_params.items() if name != "theme"}
+    told = request.query_params.items()  # what begins with _ is ours, and not for an address to say
+    query = {name: value for name, value in told if name != "theme" and not name.startswith("_")}
     return {
         "here": request.url.path,
         "here_query": query,
@@ -233,7 +234,7 @@ def common(request: Request) -> dict[str, Any]:
     }
 
 
-def stream_of(request: Request, name: str = "any", key: str = "", **query: object) -> str:
+def stream_of(request: Request, name: str = "any", key: str = "", /, **query: object) -> str:
     """The address of the stream that keeps a page true, from now on; `any` has the banner only. Empty without a hub."""
     hub = getattr(request.app.state, "hub", None)
     if hub is None or person_or_none(request) is None:
@@ -261,6 +262,6 @@ def answer(
     return found
 
 
-def see(request: Request, path: str, *parts: str, **query: object) -> RedirectResponse:
+def see(request: Request, path: str, /, *parts: str, **query: object) -> RedirectResponse:
     """The answer to a form: look there now."""
     return RedirectResponse(link(request, path, *parts, **query), 303)
