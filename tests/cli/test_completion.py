@@ -46,6 +46,7 @@ def press(
         ("homie-ota rollout re", ["resume", "revert"]),
         ("homie-ota delete ", ["device", "firmware"]),
         ("homie-ota devices --st", ["--state"]),
+        ("homie-ota devices --state sl", ["sleeping"]),
         ("homie-ota user add bob --role v", ["viewer"]),
     ],
 )

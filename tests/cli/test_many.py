@@ -36,6 +36,17 @@ def test_what_a_glob_or_a_query_finds_is_tagged_and_pinned_one_by_one(attic: Non
     assert run("unpin", "id:attic-1,attic-2")[1].count("is not pinned any more") == 2
 
 
+def test_a_device_is_shown_with_what_to_think_of_it_and_what_people_put_on_it(attic: None, run: Run) -> None:
+    run("tag", "hall", "bench")
+    run("pin", "hall", "--until", "1d", "--reason", "party")
+    verdict, empty, *facts = run("device", "hall")[1].splitlines()
+    assert verdict.endswith(".")
+    assert empty == ""
+    known = {line.partition("  ")[0].strip(): line.partition("  ")[2].strip() for line in facts}
+    assert known["tags"] == "bench"
+    assert known["pinned until"].startswith("20")
+
+
 def test_who_refuses_does_not_stop_the_others_and_makes_the_status(attic: None, run: Run) -> None:
     run("tag", "attic-1", "up")
     status, out, err = run("untag", "attic-*", "up")

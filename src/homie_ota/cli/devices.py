@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from homie_ota.cli import show
+from homie_ota.cli import completion, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.options import Device, Limit, Query
 from homie_ota.errors import WrongUse
@@ -30,7 +30,9 @@ def bare(device: Json) -> str:
     return key(device).removeprefix(base)
 
 
-State = Annotated[str, typer.Option("--state", help="only those in this state")]
+State = Annotated[
+    str, typer.Option("--state", help="only those in this state", autocompletion=completion.states)
+]
 Sort = Annotated[
     str,
     typer.Option(
@@ -105,6 +107,8 @@ def device(ctx: typer.Context, device: Device) -> int:
     if order.json:
         show.as_json({**found, "readings": readings, "deployments": deployments})
         return 0
+    show.line(str(api.verdict(key(found)).get("text") or ""))
+    show.line()
     show.pairs(_facts(found))
     if readings:
         show.line()
@@ -135,6 +139,8 @@ def _facts(device: Json) -> dict[str, object]:
         "mac": device.get("mac"),
         "signal": _signal(device),
         "uptime": show.duration(device.get("uptime_s")),
+        "tags": ", ".join(device.get("tags") or ()),
+        "pinned until": show.moment(device.get("pinned_until")),
     }
 
 
