@@ -135,6 +135,12 @@ def test_texts_are_written_one_by_one_also_from_files(
     assert "from a pipe" in run("firmware", "show", "lamp@2.0.0")[1]
 
 
+def test_a_line_about_an_image_stands_in_the_list(run: Run, upload: Upload) -> None:
+    upload()
+    assert run("note", "lamp@2.0.0", "for the hall")[0] == 0
+    assert run("firmware")[1].splitlines()[1].endswith("for the hall")
+
+
 def test_an_image_is_deleted_unless_somebody_needs_it(server: WebServer, run: Run, upload: Upload) -> None:
     upload()
     server.add_device(1, "hall", md5=stored(run)[0]["md5"])

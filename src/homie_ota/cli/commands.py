@@ -78,6 +78,7 @@ SECTIONS: dict[str, dict[str, Line]] = {
         "firmware edit": Line("firmware:edit", "write about an image; what is not named stays"),
         "firmware delete": Line("firmware:delete", "delete an image that nobody needs"),
         "firmware prune": Line("firmware:prune", "delete old images that nobody needs"),
+        "note": Line("firmware:note", "write a line about an image, which lists show"),
         "compare": Line("firmware:compare", "set two images beside each other, differences first"),
         "fits": Line("fits:fits", "say for how many devices an image is, and why not for the others"),
     },

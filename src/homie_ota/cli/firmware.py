@@ -102,6 +102,17 @@ def edit(
     return 0
 
 
+Note = Annotated[str, typer.Argument(metavar="TEXT", help="a line for the list; '': none")]
+
+
+def note(ctx: typer.Context, firmware: Firmware, text: Note) -> int:
+    """Write a line about an image.
+
+    The same as `homie-ota firmware edit FIRMWARE --description TEXT`.
+    """
+    return edit(ctx, firmware, description=text)
+
+
 def _text_of(path: str) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
