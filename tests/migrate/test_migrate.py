@@ -303,7 +303,19 @@ def test_the_settings_are_a_file_that_a_server_starts_with(new: New) -> None:
     assert not found.auth.open_to_private
     assert (new.folder / "homie-ota.toml").stat().st_mode & 0o777 == 0o600
     assert "hunter2" not in str(report.lines)
+    assert {"OTA_HOST", "OTA_ENDPOINT"} <= set(names(report, SETTINGS, Took.LEFT)), "they are so by default"
+    assert {"OTA_PORT", "MQTT_HOST, MQTT_PORT"} <= set(names(report, SETTINGS, Took.TAKEN))
     assert "s%cr=t" not in (new.folder / "homie-ota.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["1234", "007", 'quo"te', "back\\slash", "\x7f", "Küche\U0001f600", "# no comment", "true", "'x'"],
+)
+def test_any_password_is_the_same_one_afterwards(new: New, password: str) -> None:
+    (new.old.folder / "homie-ota.ini").write_text(INI.replace("hunter2", password), encoding="utf-8")
+    new.run()
+    assert new.settings.mqtt.password.get_secret_value() == password
 
 
 def test_the_old_login_goes_on(new: New) -> None:

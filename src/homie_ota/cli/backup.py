@@ -65,5 +65,6 @@ def _places(config: Path | None, data: Path | None) -> Places:
 
 
 def _told(manifest: dict[str, Any]) -> str:
-    counts = manifest["counts"]
-    return f"{counts['device']} devices, {counts['firmware']} images, {counts['deployment']} deployments"
+    words = {"device": "device", "firmware": "image", "deployment": "deployment"}
+    counts = [(manifest["counts"][table], word) for table, word in words.items()]
+    return ", ".join(f"{count} {word if count == 1 else f'{word}s'}" for count, word in counts)

@@ -35,7 +35,7 @@ _OLD = {
 }
 """Our key → the old ones that it comes from; those that are not here are told one by one."""
 
-_SECRET = ("mqtt", "password")
+_SECRET, _NUMBER = ("mqtt", "password"), ("http", "port")
 
 
 class Read(NamedTuple):
@@ -66,13 +66,16 @@ def read(folder: Path, path: Path | None, report: Report) -> Read:
 
 def text_of(values: Mapping[str, Mapping[str, Any]]) -> str:
     """The values that are not our defaults, as TOML."""
-    defaults = Settings().model_dump(mode="json")
     lines = ["# Made by homie-ota migrate out of the old server's INI. All keys: docs, settings."]
     for section, keys in values.items():
-        wanted = {key: value for key, value in keys.items() if not _same(value, defaults[section].get(key))}
+        wanted = {key: value for key, value in keys.items() if not _same(value, _default(section, key))}
         if wanted:
             lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in wanted.items())]
     return "\n".join(lines) + "\n"
+
+
+def _default(section: str, key: str) -> Any:
+    return getattr(getattr(Settings(), section), key)
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -81,8 +84,6 @@ def _same(value: Any, default: Any) -> bool:
 
 def _toml(value: Any) -> str:
     """JSON's strings, numbers and lists are TOML's, but for one control character."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -92,7 +93,8 @@ def chosen(values: Mapping[str, Mapping[str, Any]], data: Path) -> dict[str, dic
     found: dict[str, dict[str, Any]] = {"storage": {"data_dir": str(data.resolve())}}
     for (section, key), value in ours.items():
         if (section, key) in _OLD and value not in ("", False, None):
-            found.setdefault(section, {})[key] = value
+            is_number = (section, key) == _NUMBER and value.isdecimal()
+            found.setdefault(section, {})[key] = int(value) if is_number else value
     return found
 
 
@@ -115,7 +117,9 @@ def tell(
             continue
         shown = "as it is" if (section, key) == _SECRET else _toml(value)
         where = f"[{section}] {key} = {shown}"
-        if written:
+        if _same(value, _default(section, key)):
+            report.add(KIND, names, Took.LEFT, f"{where} is so by default here, too.")
+        elif written:
             report.add(KIND, names, Took.TAKEN, f"{where} in {file}")
         else:
             report.add(KIND, names, Took.LEFT, f"{file} is there and is not changed; it would be {where}")
