@@ -12,7 +12,7 @@ import pytest
 from homie_ota.model import DeploymentState, Outcome
 from homie_ota.web.api import vocabulary
 from homie_ota.web.api.asking import NO_TEXT
-from homie_ota.web.api.description import ALWAYS, PARAMETERS, TAGS, operations
+from homie_ota.web.api.description import ALWAYS, LINKS, PARAMETERS, TAGS, operations
 from homie_ota.web.api.examples import OBJECTS
 from web.world import World
 
@@ -142,3 +142,17 @@ def test_every_word_that_a_parameter_names_is_taken(world: World, told: Json) ->
                     name,
                     word,
                 )
+
+
+def test_what_was_made_leads_on_to_what_can_be_asked_about_it(told: Json) -> None:
+    every = {operation["operationId"]: operation for _, _, operation in operations(told)}
+    assert set(LINKS) <= set(every)
+    for name in LINKS:
+        done = next(answer for status, answer in every[name]["responses"].items() if status < "3")
+        shape = next(named(done["content"]["application/json"]["schema"]))
+        fields = told["components"]["schemas"][shape]["properties"]
+        for link in done["links"].values():
+            ((parameter, where),) = link["parameters"].items()
+            taken = {each["name"] for each in every[link["operationId"]]["parameters"]}
+            assert parameter in taken
+            assert where.removeprefix("$response.body#/") in fields

@@ -43,6 +43,20 @@ HEADERS: dict[int, Json] = {
 }
 LOCATED = {"upload_firmware": "201", "order": "202", "create": "201"}
 """By operation: which of its answers says where the thing is that it made."""
+_STEERED = ("get_rollout", "start", "pause", "resume", "drain", "abort", "revert")
+LINKS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "order": ("id", "id", ("get_deployment", "get_case", "cancel")),
+    "create": ("id", "id", _STEERED),
+    "upload_firmware": (
+        "sha256",
+        "sha256",
+        ("get_firmware", "get_file", "change_firmware", "delete_firmware"),
+    ),
+    "put_pin": ("id", "device", ("delete_pin", "get_device", "get_why")),
+    "add": ("name", "name", ("change", "reset", "log_out", "remove")),
+    "make_token": ("id", "id", ("revoke_token",)),
+}
+"""By operation: the parameter that the operations behind it take, and the property of its answer that this is."""
 
 TAGS = {
     "devices": ("devices", "What is known of each device, what is put on it, and what may be sent to it."),
@@ -188,6 +202,17 @@ def complete(told: Json) -> Json:
     return told
 
 
+def _lead_on(operation: Json) -> None:
+    """Say what can be asked about that which an operation made."""
+    name, field, following = LINKS.get(operation["operationId"], ("", "", ()))
+    done = next(status for status in operation["responses"] if status < "3")
+    if following:
+        operation["responses"][done]["links"] = {
+            each: {"operationId": each, "parameters": {name: f"$response.body#/{field}"}}
+            for each in following
+        }
+
+
 def operations(told: Json) -> Iterator[tuple[str, str, Json]]:
     """Path, method and description of every operation."""
     for path, methods in told["paths"].items():
@@ -224,5 +249,6 @@ def _answer(operation: Json, shared: Json) -> None:
         answers[str(status)] = {"$ref": f"#/components/responses/{name}"}
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         shared[name] = {"description": text, "content": content, **HEADERS.get(status, {})}
+    _lead_on(operation)
     if made := LOCATED.get(operation["operationId"]):
         answers[made]["headers"] = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
