@@ -421,6 +421,19 @@ async def test_a_new_image_reaches_whom_it_fits_and_new_notes_those_who_are_show
         await home.until(lambda: home.state()["release_summary"] == "Dims.")
 
 
+async def test_what_was_said_too_fast_to_be_heard_is_found_by_a_look(home: Home) -> None:
+    async with home.telling():
+        await home.until(lambda: AT.state in home.retained)
+        await home.write(lambda c: add_devices(c, row_of(2)))
+        await home.write(lambda c: c.execute(device.update().values(name="New name")))
+        for _ in range(1500):
+            home.bus.say("device", device_pk=1, state="ready")
+        await home.until(lambda: json.loads(home.retained[AT.config])["dev"]["name"] == "New name")
+        home.now += telling.LOOK_EVERY
+        home.bus.say("device", device_pk=1, state="ready")
+        await home.until(lambda: len(home.retained) == 5)
+
+
 async def test_messages_are_paced(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     sleep = asyncio.sleep

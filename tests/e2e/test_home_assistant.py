@@ -161,6 +161,31 @@ async def test_a_server_killed_in_the_middle_is_seen_to_be_away_and_shows_the_tr
         await until(lambda: person.now["homie-ota/status"] == b"offline", "a polite end says so, too")
 
 
+async def test_of_two_servers_one_tells_and_when_it_dies_the_other_contradicts_its_will(
+    tmp_path: Path, make_server: Callable[..., Server], mosquitto: Mosquitto
+) -> None:
+    shared = ("--mqtt", mosquitto.url, "--data", str(tmp_path / "shared"))
+    leads = await make_server(*shared, **ON).up()
+    async with at_home(mosquitto) as person, fleet_of(mosquitto.url, "v3") as fleet:
+        device_id, kind = first(fleet)
+        name = told_name(await leads.sees(device_id))
+        await leads.upload(sample_image(kind, "9.1.0", "v3"))
+        await person.shows(name, latest_version="9.1.0")
+        watches = await make_server(*shared, **ON).up()
+        await watches.sees(device_id)
+        count = len(person.seen)
+        await asyncio.sleep(1.0)
+        assert len(person.seen) == count, "who only watches says nothing"
+        await asyncio.to_thread(leads.kill)
+        await until(
+            lambda: b"offline" in [payload for _, payload in person.seen[count:]], "its will is heard"
+        )
+        await until(lambda: person.now["homie-ota/status"] == b"online", "the other one is there")
+        await person.press(name)
+        await person.shows(name, installed_version="9.1.0", in_progress=False)
+        assert len(await watches.deployments(device_id)) == 1
+
+
 async def test_a_refused_press_is_told_at_the_device_and_nothing_is_ordered(
     make_server: Callable[..., Server], mosquitto: Mosquitto
 ) -> None:

@@ -96,7 +96,7 @@ class Telling:
         for notice in notices:
             self._note(notice)
         if listener.missed:
-            listener.missed = False
+            listener.missed, self._look_due = False, True  # of a new device, perhaps
             self._rest |= dict.fromkeys(self._memory.told)
 
     def _note(self, notice: Notice) -> None:
