@@ -15,6 +15,7 @@ from homie_ota.web import firmware_fleet
 from pages import axe
 from pages.conftest import MakeSite
 from pages.site import PHONE, Site, live
+from signed import Signer, signed
 
 GOOD = make_image("lamp", "2.0.0")
 CUT_OFF = GOOD[:-16]
@@ -117,6 +118,25 @@ async def test_what_is_too_large_is_not_even_sent(make_site: MakeSite, tab: Page
     await tab.goto(f"{site.url}/firmware")
     await drop(tab, ("large.bin", bytes(60_000)))
     await expect(tab.locator("#uploads .bad")).to_contain_text("larger than the most")
+
+
+async def test_dropped_files_find_their_signatures_by_name_where_only_signed_ones_are_taken(
+    make_site: MakeSite, tab: Page, complaints: list[str]
+) -> None:
+    site = await make_site(ota={"trusted_keys": [Signer(1).public]})
+    await tab.goto(f"{site.url}/firmware")
+    await expect(tab.locator("#upload input[type=file]")).to_have_count(2)
+    await drop(
+        tab,
+        ("lamp.bin", GOOD),
+        ("plug.bin", NAMELESS),
+        ("lamp.bin.minisig", signed(GOOD, Signer(1)).encode()),
+    )
+    await expect(tab.locator("#uploads > li")).to_have_count(2)
+    await expect(tab.locator("#uploads .good")).to_contain_text("lamp 2.0.0 is stored")
+    await expect(tab.locator("#uploads .bad")).to_contain_text("takes signed images only")
+    assert stored(site) == ["lamp-2.0.0.bin"]
+    without_meant(complaints)
 
 
 async def test_the_progress_of_a_transfer_is_seen(site: Site, tab: Page) -> None:
