@@ -43,13 +43,21 @@ from homie_ota.web.failures import fail
 from homie_ota.web.words import clean
 
 
+ABOUT = """Over-the-air updates for fleets of Homie devices.
+
+Lists come in pages: give `next` back as `cursor` until it is null. Every error is `application/problem+json` with a
+sentence for people and a stable `code` for programs. `docs/reference/api.md` tells what all of it has in common.
+"""
+
+
 def build(web: Starlette) -> FastAPI:
     """The API of a web application, which shares its shell."""
     prefix = web.state.shell.settings.http.base_path
     app = FastAPI(
         title="homie-ota",
         version=__version__,
-        description="Over-the-air updates for fleets of Homie devices.",
+        description=ABOUT,
+        license_info={"name": "MIT", "identifier": "MIT"},
         docs_url=None,  # FastAPI's own page loads scripts from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json",

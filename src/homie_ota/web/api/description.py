@@ -41,6 +41,7 @@ WITH_FILE = (408, 507)
 HEADERS: dict[int, Json] = {
     429: {"headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}}
 }
+DONE = {"200": "What was asked for.", "201": "It was made.", "202": "It was taken in, and is done soon."}
 LOCATED = {"upload_firmware": "201", "order": "202", "create": "201"}
 """By operation: which of its answers says where the thing is that it made."""
 _STEERED = ("get_rollout", "start", "pause", "resume", "drain", "abort", "revert")
@@ -249,6 +250,9 @@ def _answer(operation: Json, shared: Json) -> None:
         answers[str(status)] = {"$ref": f"#/components/responses/{name}"}
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         shared[name] = {"description": text, "content": content, **HEADERS.get(status, {})}
+    for status, answer in answers.items():
+        if answer.get("description") == "Successful Response":  # FastAPI's own words
+            answer["description"] = DONE[status]
     _lead_on(operation)
     if made := LOCATED.get(operation["operationId"]):
         answers[made]["headers"] = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
