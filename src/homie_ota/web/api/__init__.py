@@ -42,7 +42,6 @@ from homie_ota.web.api import (
 from homie_ota.web.failures import fail
 from homie_ota.web.words import clean
 
-
 ABOUT = """Over-the-air updates for fleets of Homie devices.
 
 Lists come in pages: give `next` back as `cursor` until it is null. Every error is `application/problem+json` with a
