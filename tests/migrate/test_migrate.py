@@ -456,6 +456,14 @@ def test_a_directory_that_is_not_there_is_said(new: New) -> None:
         new.run()
 
 
+def test_a_directory_without_anything_of_an_old_server_leaves_no_settings_behind(new: New) -> None:
+    new.old.folder = new.folder / "music"
+    new.old.folder.mkdir()
+    with pytest.raises(NotFound, match="no old homie-ota"):
+        new.run()
+    assert not (new.folder / "homie-ota.toml").exists()
+
+
 def test_of_several_ini_files_none_is_guessed(new: New) -> None:
     (new.old.folder / "homie-ota.ini").rename(new.old.folder / "a.ini")
     (new.old.folder / "b.ini").write_text(INI)

@@ -101,6 +101,7 @@ def _plan(folder: Path, where: Where, report: Report) -> _Plan:
     path = places.find_ini(folder)
     found = settings.read(folder, path, report)
     old = Old(folder, path, places.find_root(folder, found.root))
+    places.require_something(old)
     return _Plan(old, found, *_target(found, old, where, report))
 
 

@@ -51,6 +51,15 @@ def find_root(folder: Path, told: str) -> Path | None:
     return None
 
 
+def require_something(old: Old) -> None:
+    """NotFound when nothing of an old installation is there: another directory was meant."""
+    if old.ini is None and old.root is None and read_records(old, INVENTORY) is None:
+        raise NotFound(
+            f"There is no old homie-ota in {old.folder}: no INI file, no firmware directory, no {INVENTORY}. "
+            "Name the directory in which homie-ota.py and its INI file lie."
+        )
+
+
 def _is_root(folder: Path) -> bool:
     return (folder / INVENTORY).exists() or any(folder.glob("*.bin"))
 
