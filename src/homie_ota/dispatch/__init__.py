@@ -88,7 +88,7 @@ class Dispatch:
             await self._cures.run(token)
         deadline = await self._database.read(deployments.next_deadline)
         due = pause if deadline is None else min(pause, deadline - self._clock())
-        return min(TICK, max(0.05, due))
+        return min(TICK, self._leading.ttl / 3, max(0.05, due))
 
     async def _offer(self, token: int) -> float:
         """Offer everything that may go now; the seconds until more may by time alone."""
