@@ -187,8 +187,9 @@ def test_a_query_without_meaning_is_wrong_use_with_its_position(api: Api) -> Non
 def test_without_a_token_the_way_to_one_is_told(server: WebServer) -> None:
     with pytest.raises(NotAllowed, match="HOMIE_OTA_TOKEN"):
         Api(server.url).firmware()
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotAllowed, match="mistyped, has ended, or was revoked") as caught:
         Api(server.url, "hota_wrong").firmware()
+    assert "HOMIE_OTA_TOKEN" not in str(caught.value), "one was given"
 
 
 def test_the_names_of_codes_and_exits_are_the_same_on_both_sides(server: WebServer, api: Api) -> None:

@@ -132,6 +132,20 @@ def test_waits_double_are_bounded_and_forgotten() -> None:
     assert guesses.wait("a", 50.0) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("", "Log in first"),
+        ("Bearer hota_x", "This token is not known"),
+        ("Basic YTpi", "do not belong together"),
+    ],
+)
+def test_who_is_not_let_in_is_told_what_was_wrong(guarded: World, said: str, sentence: str) -> None:
+    answer = guarded.client().get("/api/v1/firmware", headers={"authorization": said} if said else {})
+    assert answer.status_code == 401
+    assert sentence in answer.json()["detail"]
+
+
 def test_curl_logs_in_with_name_and_password_or_a_token(guarded: World) -> None:
     curl = guarded.client()
     assert curl.get("/api/v1/devices", auth=guarded.login).status_code == 200

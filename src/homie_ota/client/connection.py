@@ -168,7 +168,7 @@ class Connection:
         problem = found if isinstance(found, dict) else {}
         kind = _BY_CODE.get(str(problem.get("code"))) or _BY_STATUS.get(status, HomieOtaError)
         text = problem.get("detail") or problem.get("title") or f"{self.server} answers {status} {reason}."
-        if status == 401:
+        if status == 401 and "Authorization" not in self._headers:
             text = f"{text} This server wants a login: give a token with --token or HOMIE_OTA_TOKEN."
         return kind(str(text))
 

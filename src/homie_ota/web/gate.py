@@ -66,6 +66,19 @@ class WrongHost(NotAllowed):
     status = 421
 
 
+def _why_unknown(authorization: str) -> str:
+    """What is wrong with who asks: nothing was said, or what was said is not known here."""
+    scheme = authorization.partition(" ")[0].lower()
+    return _UNKNOWN.get(scheme, "Log in first (curl -u NAME:PASSWORD, or an API token).")
+
+
+_UNKNOWN = {
+    "bearer": "This token is not known here: it was mistyped, has ended, or was revoked. Make another one on the page "
+    "of your account, or with `homie-ota token make` on the server's machine.",
+    "basic": "This name and password do not belong together.",
+}
+
+
 class Gate:
     """The outermost ASGI application; `fail` makes the answer to an error, in the form that the asker reads."""
 
@@ -134,7 +147,7 @@ class Gate:
         if right is None:
             return
         if person is None:
-            raise Unknown("Log in first (curl -u NAME:PASSWORD, or an API token).")
+            raise Unknown(_why_unknown(request.headers.get("authorization", "")))
         if person.via == "token":
             self._count(self._by_token, person.name, where)
         if right not in person.rights:
