@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+from cli.terminal import Terminal
 from homie_ota import __version__, client
 from homie_ota.cli import main, show
 from homie_ota.cli.plan import is_several
@@ -451,6 +452,43 @@ def test_what_to_think_of_is_said_before(server: WebServer, run: Run, lamps: str
     status, _, err = run("update", *targets, "--to", lamps, "--yes")
     assert status == 0
     assert told(err)[0] == "homie-ota: Mind: plug runs 'plug'; this image is 'lamp'."
+
+
+@pytest.mark.parametrize(
+    ("argv", "answer", "status", "asks"),
+    [
+        (("plug",), "n\n", 4, True),
+        (("plug",), "", 4, True),
+        (("plug",), "y\n", 0, True),
+        (("plug", "--yes"), "", 0, False),
+        (("lamp-1",), "", 0, False),
+    ],
+)
+def test_a_person_who_named_one_device_is_asked_where_something_speaks_against_it(
+    server: WebServer,
+    run: Run,
+    lamps: str,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: tuple[str, ...],
+    answer: str,
+    status: int,
+    asks: bool,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    found, _, err = run("update", *argv, "--to", lamps)
+    assert (found, "Go on? [y/N]" in err) == (status, asks)
+    assert bool(server.states()) is (status == 0)
+
+
+def test_a_pipe_is_told_and_not_asked(
+    server: WebServer, run: Run, lamps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    status, out, err = run("update", "plug", "--to", lamps)
+    assert (status, "Go on?" in err) == (0, False)
+    assert "Mind: plug runs 'plug'" in err
+    assert out == "plug: deployment 1 is queued\n"
 
 
 def test_queued_deployments_are_cancelled_by_number_or_device(

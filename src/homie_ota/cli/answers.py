@@ -19,6 +19,15 @@ def agreed(question: str, what: str, *, yes: bool, json: bool) -> bool:
         return True
     if json or not sys.stdin.isatty():
         raise WrongUse(f"{what} Say --yes to do that without being asked.")
+    return _says_yes(question)
+
+
+def confirmed(question: str) -> bool:
+    """Whether a person at a terminal goes on; a script, which was told what speaks against it, does."""
+    return not (sys.stdin.isatty() and sys.stdout.isatty()) or _says_yes(question)
+
+
+def _says_yes(question: str) -> bool:
     sys.stderr.write(f"{show.clean(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

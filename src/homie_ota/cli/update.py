@@ -1,7 +1,7 @@
 """`update` and `cancel`: what will happen is shown, the orders are given, and what becomes of them is told.
 
-Rule: who named one device has decided, and gets a deployment; what a glob, a query or a list finds is shown first,
-asked about, and becomes a rollout: a canary, then more.
+Rule: who named one device has decided, and gets a deployment; a person is asked where something speaks against it. What
+a glob, a query or a list finds is shown first, asked about, and becomes a rollout: a canary, then more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from homie_ota.cli import completion, rollout, rollout_show, show
+from homie_ota.cli import answers, completion, rollout, rollout_show, show
 from homie_ota.cli.asked import asked
 from homie_ota.cli.devices import key
 from homie_ota.cli.firmware import choose, hashes
@@ -97,6 +97,8 @@ def _single(wish: _Wish, target: str) -> int:
         return 0
     for warning in dict.fromkeys(step.warnings):
         show.say(f"Mind: {warning}")
+    if step.warnings and not (wish.how.yes or wish.how.json or answers.confirmed("Go on?")):
+        return REFUSED
     # The server knows more of this one device. Of several images of one name and version it takes what fits.
     wanted = wish.images[0]["sha256"] if len(wish.images) == 1 else wish.to
     return _ordered(wish, key(device), wanted)
