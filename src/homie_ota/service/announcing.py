@@ -13,7 +13,6 @@ from homie_ota.announce.around import Around, Link
 from homie_ota.announce.parts import parts
 from homie_ota.bus import Bus
 from homie_ota.config import Settings
-from homie_ota.service.places import own_address
 from homie_ota.service.ports import Ports
 from homie_ota.store.database import Database
 from homie_ota.web.shell import BrokerStatus
@@ -33,16 +32,10 @@ def announcer(
 
     `dropped` is how many messages the broker says that it dropped, None as long as it has not said.
     """
-    pages = f"{_address(settings, ports)}{settings.http.base_path}"
+    pages = f"{ports.pages_url}{settings.http.base_path}"
     around = Around(settings, database, bus, time.time, pages.__add__, lambda: _link(status(), dropped()))
     return Announcer(parts(around), may=may)
 
 
 def _link(of: BrokerStatus, dropped: int | None) -> Link:
     return Link(of.connected, of.since, of.last_error, dropped)
-
-
-def _address(settings: Settings, ports: Ports) -> str:
-    """Where people find the pages: `public_url`, else this machine (devices may have a port of their own)."""
-    host, port = ports.address
-    return settings.http.public_url or f"{ports.scheme}://{own_address(host)}:{port}"
