@@ -82,7 +82,7 @@ def test_an_image_that_nobody_has_is_not_found(server: WebServer) -> None:
 
 
 def test_the_client_takes_all_pages(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("homie_ota.client.PAGE", 1)
+    monkeypatch.setattr("homie_ota.client.JUDGED", 1)
     found = Api(server.url).fits("lamp@2.0.0")
     assert [each["device"] for each in found["devices"]] == [f"homie~lamp-{n}" for n in (1, 2, 3, 4)]
 
@@ -113,3 +113,25 @@ def test_two_builds_of_one_version_are_told_apart_by_their_hashes(
         assert "is 2 images" in capsys.readouterr().err
     finally:
         started.stop()
+
+
+def test_the_command_says_once_what_is_true_of_several(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = WebServer(tmp_path / "server", mode="none")
+    try:
+        several.add_devices([(number, f"lamp-{number}") for number in range(1, 7)])
+        several.add_device(7, "lamp", ota_enabled=False)
+        several.add_devices([(8, "hall"), (9, "attic")], ota_enabled=False)
+        form = {"upload": ("plug.bin", make_image("plug", "2.0.0"))}
+        assert httpx.post(f"{several.url}/api/v1/firmware", files=form).status_code == 201
+        assert main(["fits", "plug@2.0.0", "--server", several.url]) == 0
+        said = capsys.readouterr().out.splitlines()
+    finally:
+        several.stop()
+    assert said[:2] == ["Fits 6 of 9 devices, 6 of them with warnings.", "Why not these 3:"]
+    assert said[2].startswith("  3 devices (attic, hall, lamp): The device has OTA switched off: it would")
+    mind = said.index("To think of first:")
+    named = "  6 devices (lamp-1, lamp-2, lamp-3, lamp-4 and 2 more): "
+    assert f"{named}The device runs 'lamp'; this image is 'plug'." in said[mind:]
+    assert mind == 3

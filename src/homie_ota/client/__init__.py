@@ -28,6 +28,8 @@ __all__ = ["API", "DEFAULT_SERVER", "Api", "Json", "Wanted"]
 DEFAULT_SERVER = "http://127.0.0.1:9080"
 PAGE = 200
 """Items asked for at once."""
+JUDGED = 1000
+"""Answers asked for at once: for each page of them the server looks at all devices."""
 
 
 class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, StreamCalls):
@@ -92,10 +94,10 @@ class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, St
             "override": override,
         }
         path = f"/firmware/{segment(sha256)}/fits"
-        found = self._object("GET", path + query({**asked, "limit": PAGE}))
+        found = self._object("GET", path + query({**asked, "limit": JUDGED}))
         page = found
         while page.get("next"):
-            page = self._object("GET", path + query({**asked, "limit": PAGE, "cursor": page["next"]}))
+            page = self._object("GET", path + query({**asked, "limit": JUDGED, "cursor": page["next"]}))
             found["devices"] = [*(found.get("devices") or ()), *(page.get("devices") or ())]
         return {**found, "next": None}
 
