@@ -48,13 +48,14 @@ def leftovers(ctx: typer.Context, look: Look = False, clear: Clear = "") -> int:
             show.line(f"{cleared.get('topic')} is cleared as soon as its device takes in no image.")
         return 0
     if look:
-        api.look_for_leftovers()
+        asked_for = api.look_for_leftovers()
+        show.say(str(asked_for.get("detail") or "The broker is looked at."))
         time.sleep(LOOKS)
     found = api.leftovers()
     if order.json:
         show.as_json(found)
     elif not found:
-        show.line("Nothing is kept on the broker that devices would act on.")
+        show.line("At the last look nothing was kept on the broker that devices would act on.")
     for kept in [] if order.json else found:
         show.line(f"{kept.get('topic')}: {kept.get('detail')}")
     return 0
