@@ -83,3 +83,21 @@ async def test_every_command_of_the_page_does_what_it_is_there_for(
 def test_the_error_on_the_page_is_the_one_that_is_given(world: World) -> None:
     (shown,) = re.findall(r"^```json\n(.*?)^```", page(), re.MULTILINE | re.DOTALL)
     assert json.loads(shown) == world.client().get("/api/v1/devices/hall-lmp").json()
+
+
+async def test_the_lines_of_python_on_the_page_do_what_they_look_like(
+    make_world: Callable[..., World], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lines,) = re.findall(r"^```python\n(.*?)^```", page(), re.MULTILINE | re.DOTALL)
+    world = make_world(admin=True)
+    world.device("hall-lamp")
+    make = partial(
+        accounts.make_token, name="admin", label="x", rights=ROLES["admin"], now=time.time(), seconds=None
+    )
+    token = world.write(make)
+    async with Server(world) as server:
+        typed = lines.replace("http://ota.example.org:9080", server.url).replace("TOKEN", token)
+        await asyncio.to_thread(exec, typed, {})
+    said = capsys.readouterr().out
+    assert "Hall-Lamp Runs lamp 1.0.0" in said
+    assert "not-found There is no firmware lamp@9.9.9" in said
