@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from homie_ota.announce.notices import BAD, GOOD, WORDS, Notice, notice
+from homie_ota.announce.notices import BAD, GOOD, MIND, WORDS, Notice, notice
 from homie_ota.config.announcing import NoticeKind
 from homie_ota.model import Deployment, Purpose
 from homie_ota.rollout.attempts import Budget
@@ -18,7 +18,7 @@ from homie_ota.store import attempts, deployments, events, notable, quarantine, 
 from homie_ota.store.acting import ENGINE
 from homie_ota.store.database import Connection
 from homie_ota.store.quarantine import Held
-from homie_ota.store.tables import deployment, rollout
+from homie_ota.store.tables import deployment, membership, rollout
 from store import lamps
 from store.lamps import BROKEN, WANTED, add_device, on_sqlite, ordered
 
@@ -146,6 +146,40 @@ def test_a_rollout_that_is_finished_is_told(conn: Connection) -> None:
     a_rollout(conn)
     (only,) = happened(conn, "rollout", rollout=4, event="finish", reason="All waves passed.")
     assert (only.kind, only.level) == ("rollout-finished", GOOD)
+
+
+def a_member(conn: Connection, outcome: str) -> None:
+    row = {"rollout_id": 4, "device_pk": 1, "wave": 0, "position": 0, "outcome": outcome, "since": 1.0}
+    conn.execute(membership.insert(), [row])
+
+
+@pytest.mark.parametrize("outcome", ["verified", "booted", "same", "absent", "skipped", "withdrawn"])
+def test_a_rollout_that_is_finished_well_asks_nothing_of_anybody(conn: Connection, outcome: str) -> None:
+    a_rollout(conn)
+    a_member(conn, outcome)
+    (only,) = happened(conn, "rollout", rollout=4, event="finish", reason="1 of 1 run it.")
+    assert (only.level, only.text, only.step) == (GOOD, "1 of 1 run it.", "Nothing to do.")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"),
+    [
+        ("harmful", "harmed"),
+        ("stranded", "without a way back"),
+        ("unharmed", "not updated"),
+        ("reverted", "taken back"),
+    ],
+)
+def test_a_rollout_that_ends_with_a_device_that_is_not_well_asks_for_a_look(
+    conn: Connection, outcome: str, word: str
+) -> None:
+    a_rollout(conn)
+    a_member(conn, outcome)
+    (only,) = happened(conn, "rollout", rollout=4, event="finish", reason="0 of 1 run it.")
+    assert (only.kind, only.level) == ("rollout-finished", MIND)
+    assert only.title == "Rollout 4 “spring” of lamp 2.0.0 is finished, but not every device is well"
+    assert only.text == f"0 of 1 run it. Devices: 1 {word}."
+    assert "Nothing to do" not in only.step
 
 
 SILENT: list[tuple[str, dict[str, Any]]] = [

@@ -14,6 +14,7 @@ from homie_ota.config.announcing import NoticeKind
 from homie_ota.esp.image import clean
 from homie_ota.model import DeploymentState, Purpose
 from homie_ota.rollout.attempts import Followed
+from homie_ota.rollout.plan import MemberState
 from homie_ota.store.acting import ENGINE
 from homie_ota.store.notable import About
 
@@ -89,6 +90,20 @@ WORDS: dict[NoticeKind, Words] = {
 }
 """Kind, as the settings name it → its words."""
 
+NOT_WELL = Words(
+    MIND,
+    "{rollout} is finished, but not every device is well",
+    "Look at these devices on its page, and why, before you send that image again.",
+)
+"""Instead of "rollout-finished" where a device is not where the rollout wanted it."""
+
+_OUTCOMES = {
+    MemberState.HARMFUL: "harmed",
+    MemberState.STRANDED: "without a way back",
+    MemberState.UNHARMED: "not updated",
+    MemberState.REVERTED: "taken back",
+}
+
 TEST_TITLE = "homie-ota: this is a test"
 
 
@@ -114,8 +129,8 @@ def notice(row: Row) -> Notice | None:
     return make(row, row["about"]) if make else None
 
 
-def _notice(kind: NoticeKind, about: About, text: object, path: str) -> Notice:
-    words = WORDS[kind]
+def _notice(kind: NoticeKind, about: About, text: object, path: str, instead: Words | None = None) -> Notice:
+    words = instead or WORDS[kind]
     return Notice(
         kind, words.level, words.title.format(**_names(about)), clean(str(text), 600), words.step, path
     )
@@ -158,7 +173,9 @@ def _device(row: Row, about: About) -> Notice:
 def _rollout(row: Row, about: About) -> Notice | None:
     data, path = row["data"], f"/rollouts/{row['data'].get('rollout', '')}"
     if data.get("event") == "finish":
-        return _notice("rollout-finished", about, data.get("reason", ""), path)
+        bad = [f"{about.ended[each]} {word}" for each, word in _OUTCOMES.items() if about.ended.get(each)]
+        text = " ".join([str(data.get("reason", "")), f"Devices: {', '.join(bad)}." if bad else ""]).strip()
+        return _notice("rollout-finished", about, text, path, NOT_WELL if bad else None)
     if row["actor"] not in ("", ENGINE):
         return None  # who stopped it knows
     return _notice("rollout-stopped", about, data.get("reason", ""), path)

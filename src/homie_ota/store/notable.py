@@ -5,14 +5,15 @@ Rule: here it is only found and read; what is worth a message, and its words, ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.model import Deployment, DeploymentState
-from homie_ota.store import deployments, naming, rollouts, tail
+from homie_ota.store import deployments, memberships, naming, rollouts, tail
 from homie_ota.store.rollouts import Rollout
 from homie_ota.store.tables import event
 
@@ -48,12 +49,16 @@ WANTED = tail.Wanted(
 
 
 class About(NamedTuple):
-    """What an event is about, as far as it is known: key and id of the device, name and version of the image."""
+    """What an event is about, as far as it is known: key and id of the device, name and version of the image.
+
+    `ended`: how many devices of the rollout, where it is finished, came to which end.
+    """
 
     device: tuple[str, str] | None = None
     image: str = ""
     deployment: Deployment | None = None
     rollout: Rollout | None = None
+    ended: Mapping[str, int] = MappingProxyType({})
 
 
 def read(conn: Connection, *, after: int, settled: int) -> tail.Part:
@@ -68,6 +73,9 @@ def _with_about(conn: Connection, rows: Sequence[Row]) -> list[Row]:
         each: deployments.get(conn, each) for row in rows if (each := row["deployment_id"]) is not None
     }
     courses = {each: rollouts.get(conn, each) for row in rows if (each := _rollout_of(row)) is not None}
+    ended = memberships.totals(
+        conn, [_rollout_of(row) or 0 for row in rows if row["data"].get("event") == "finish"]
+    )
     hashes = {row["seq"]: _sha256(row, courses) for row in rows}
     images = naming.images(conn, [sha256 for sha256 in hashes.values() if sha256])
     return [
@@ -78,6 +86,7 @@ def _with_about(conn: Connection, rows: Sequence[Row]) -> list[Row]:
                 image=" ".join(images.get(hashes[row["seq"]], ())).strip(),
                 deployment=attempts.get(row["deployment_id"]),
                 rollout=courses.get(_rollout_of(row) or 0),
+                ended=ended.get(_rollout_of(row) or 0, {}),
             ),
         }
         for row in rows
