@@ -92,6 +92,7 @@ def test_an_image_is_shown_with_what_is_inside_and_who_needs_it(
         (("show", "nonsense"), 2, "NAME@VERSION"),
         (("edit", "lamp@2.0.0"), 2, "Say what to change"),
         (("edit", "lamp@2.0.0", "--requires", "<>"), 2, ">=1.5,<2"),
+        (("edit", "lamp@2.0.0", "--requires", "foo"), 2, ">=1.5,<2"),
         (("edit", "lamp@2.0.0", "--changelog", "@/no/such/file"), 2, "cannot be read"),
         (("delete", "00000000"), 3, "no firmware"),
         (("prune",), 2, "keep_newest"),

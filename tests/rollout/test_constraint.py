@@ -30,6 +30,9 @@ from homie_ota.rollout.constraint import LONGEST, read
         (">=1.5", "master", None),
         (">=1.5", "", None),
         ("2.*", "master", None),
+        ("=master", "master", True),
+        ("!=master", "master", False),
+        ("a1b2c3d", "a1b2c3d", True),
         (">=1.5,<2", "20240131", None),
         ("<2,>=1.5,!=*", "2.5", False),
     ],
@@ -42,7 +45,23 @@ def test_a_version_is_meant_or_not_or_nobody_can_tell(text: str, version: str, h
 
 @pytest.mark.parametrize(
     "text",
-    [">=", "≥ 1.5", "1.5 or so", "1.5,1.6", ">=2.*", "1.*.2", "2*", ">>1", "master.*", "1" * 65, ",", "<,2"],
+    [
+        ">=",
+        "≥ 1.5",
+        "1.5 or so",
+        "1.5,1.6",
+        ">=2.*",
+        "1.*.2",
+        "2*",
+        ">>1",
+        "master.*",
+        "1" * 65,
+        ",",
+        "<,2",
+        "foo",
+        ">=foo",
+        "<master",
+    ],
 )
 def test_what_is_no_constraint_is_none(text: str) -> None:
     assert read(text) is None

@@ -24,6 +24,8 @@ _HOLDS: dict[str, Callable[[int, int], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
 }
+_EXACT = ("=", "==", "!=")
+"""Signs behind which a word may stand; without one, or below a bound, a word means no versions (`foo`, `>=master`)."""
 
 
 class Part(NamedTuple):
@@ -62,7 +64,7 @@ class Constraint(NamedTuple):
 
 
 def read(text: str) -> Constraint | None:
-    """The constraint in a text (`>=1.5`, `>=1.5,<2`, `2.*`, `1.5` alone: exactly that); None when it is none."""
+    """The constraint in a text (`>=1.5,<2`, `2.*`, `1.5`: exactly that, `=master`); None when it is none."""
     parts, at, bare = [], 0, False
     text = text.strip()
     while at < len(text):
@@ -71,11 +73,15 @@ def read(text: str) -> Constraint | None:
             return None
         bare |= not found[1]  # a version without a sign stands alone: more of them are a sentence
         sign = found[1].replace("==", "=") or "="
-        if not _is_version(found[2], sign):
+        if not _is_version(found[2], sign) or not (found[1] in _EXACT or _has_number(found[2])):
             return None
         parts.append(Part(sign, found[2]))
         at = found.end()
     return Constraint(tuple(parts)) if len(text) <= LONGEST and not (bare and len(parts) > 1) else None
+
+
+def _has_number(text: str) -> bool:
+    return text == "*" or any(char.isdigit() for char in text)
 
 
 def _is_version(text: str, sign: str) -> bool:
