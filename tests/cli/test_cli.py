@@ -788,6 +788,27 @@ def test_virtual_devices_need_a_broker(free_port: int, capsys: pytest.CaptureFix
     assert main(["simulate", "--mqtt", "mqtt://127.0.0.1", "--mix", "v9=1"]) == 2
 
 
+def test_who_starts_virtual_devices_is_told_that_they_live_and_how_to_end_that(free_port: int) -> None:
+    nowhere = f"127.0.0.1:{free_port}"
+    options = (
+        "--mqtt",
+        f"mqtt://u:secret@{nowhere}",
+        "--mix",
+        "arduino=2",
+        "--ota-url",
+        f"http://{nowhere}/ota",
+    )
+    argv = [sys.executable, "-m", "homie_ota", "simulate", *options]  # sketches need no broker
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr
+        began = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        out, ended = running.communicate(timeout=60)
+    assert began == f"homie-ota: 2 virtual devices switched on, broker {nowhere}. Ctrl-C ends that.\n"
+    assert ended == "homie-ota: 2 virtual devices switched off; for the broker they are lost.\n"
+    assert (running.returncode, out) == (0, "")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documents_tell_every_option(run: Run, command: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text("utf-8")

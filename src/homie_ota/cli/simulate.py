@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from homie_ota.cli import show
 from homie_ota.simulator.fleet import DEFAULT_MIX, EVERY, FAULTS, IMAGE_BYTES, FleetOptions
 from homie_ota.simulator.options import options_from
 from homie_ota.simulator.shell import run_fleet
@@ -65,7 +66,7 @@ async def _run(options: FleetOptions) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_fleet(options, stop)
+    await run_fleet(options, stop, show.say)
 
 
 def _with_faults() -> None:

@@ -7,7 +7,7 @@ power cut: the wills are published.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from homie_ota.errors import NotFound
 from homie_ota.mqtt import Broker, Connection
@@ -121,7 +121,13 @@ def _is_settled(device: VirtualDevice) -> bool:
     return device.phase in (Phase.READY, Phase.GONE) or bool(device.timing.asleep)
 
 
-async def run_fleet(options: FleetOptions, stop: asyncio.Event) -> None:
-    """Run a fleet until `stop` is set; raises Unreachable when there is no broker to begin with."""
-    async with VirtualFleet(options):
+async def run_fleet(
+    options: FleetOptions, stop: asyncio.Event, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run a fleet until `stop` is set, and `say` so; raises Unreachable when there is no broker to begin with."""
+    broker = Broker.from_url(options.mqtt)
+    async with VirtualFleet(options) as fleet:
+        count = "1 virtual device" if len(fleet) == 1 else f"{len(fleet)} virtual devices"
+        say(f"{count} switched on, broker {broker.host}:{broker.port}. Ctrl-C ends that.")
         await stop.wait()
+    say(f"{count} switched off; for the broker they are lost.")
