@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -103,7 +104,9 @@ def test_without_the_broker_pages_say_how_old_they_are(world: World) -> None:
     world.broker = BrokerStatus(connected=False, address="10.0.0.1:1883", since=1.0, last_error="refused <b>")
     page = world.client(headers=BROWSER).get("/").text
     assert "No connection to the broker 10.0.0.1:1883 for" in page
-    assert "refused &lt;b&gt;" in page
+    assert "refused &lt;b&gt;. What is shown" in page
+    world.broker = replace(world.broker, last_error="It is away.")
+    assert "It is away. What is shown" in world.client(headers=BROWSER).get("/").text
 
 
 def test_what_the_limits_refused_is_shown(world: World) -> None:
