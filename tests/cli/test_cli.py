@@ -447,6 +447,35 @@ def test_the_reason_of_a_failure_is_in_its_line(run: Run, lamps: str, play: Play
     assert told(out)[-1] == "Nothing more is tried by itself."
 
 
+SOAK = ((Event.OFFER, Event.ACCEPT, Event.FLASH, Event.CONFIRM), (), (), (), (Event.HEAL,))
+
+
+@pytest.fixture
+def slow(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty seconds between two looks at a deployment that is verified for a while."""
+    looks, script = iter(range(0, 1000, 20)), iter(SOAK)
+    clock = SimpleNamespace(sleep=lambda _: server.move(1, *next(script)), monotonic=lambda: next(looks))
+    monkeypatch.setattr(client, "time", clock)
+
+
+def test_a_pipe_hears_of_a_soak_now_and_then(run: Run, lamps: str, slow: None) -> None:
+    status, out, _ = run("update", "lamp-1", "--to", lamps, "--watch")
+    assert status == 0
+    said = [line.split("  ", 1)[1] for line in told(out)]
+    assert said[4] == "lamp-1  verifying"
+    soak = said[5:-1]
+    assert soak
+    assert all(line.startswith("lamp-1  verifying, 0 of 3 statistics") for line in soak)
+    assert said[-1] == "lamp-1  succeeded"
+
+
+def test_whoever_reads_json_hears_of_changes_only(run: Run, lamps: str, slow: None) -> None:
+    _, out, _ = run("update", "lamp-1", "--to", lamps, "--watch", "--json")
+    seen = [json.loads(line) for line in told(out)]
+    assert [each["state"] for each in seen] == ["queued", "verifying", "succeeded"]
+    assert [(each["verifying"] or {}).get("of_rounds") for each in seen] == [None, 3, None]
+
+
 @pytest.mark.parametrize("targets", [["plug"], ["id:plug"]])
 def test_what_to_think_of_is_said_before(server: WebServer, run: Run, lamps: str, targets: list[str]) -> None:
     status, _, err = run("update", *targets, "--to", lamps, "--yes")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -83,7 +85,7 @@ def test_an_upload_has_a_bar_with_rate_and_time_left(run: Run, tmp_path: Path, s
     assert run("upload", str(path))[0] == 0
     drawn = err.getvalue()
     assert "[b]lamp.bin" in drawn
-    assert "kB" in drawn or "MB" in drawn
+    assert re.search(r"\d+ KB of 879 KB [\d.]+ [KM]B/s", drawn), "of 1024 bytes, as in all lists"
     assert "100%" in drawn
     assert "lamp 2.0.0 stored" in out.getvalue()
 
@@ -104,7 +106,9 @@ def test_a_transfer_that_is_watched_has_a_bar_until_it_ends(
     server.add_device(1, "hall")
     out, _err = screen()
     shown: list[tuple[str, int, int]] = []
-    monkeypatch.setattr(bars.Bars, "show", lambda _, name, done, whole: shown.append((name, done, whole)))
+    monkeypatch.setattr(
+        bars.Bars, "show", lambda _, name, done, whole, said="": shown.append((name, done, whole))
+    )
     dropped: list[str] = []
     monkeypatch.setattr(bars.Bars, "drop", lambda _, name: dropped.append(name))
     steps = iter(
@@ -116,6 +120,52 @@ def test_a_transfer_that_is_watched_has_a_bar_until_it_ends(
     assert {(name, whole) for name, _, whole in shown} == {("hall", 50_000)}
     assert dropped[-1] == "hall"
     assert "succeeded" in out.getvalue()
+
+
+def test_a_soak_is_seen_to_go_on(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    _out, err = screen()
+    monkeypatch.setattr("homie_ota.cli.show.time.time", lambda: 1_000.0)
+    state = {"id": 1, "device": "homie~hall", "state": "verifying", "events": []}
+    soak = {"verifying": {"rounds": 1, "of_rounds": 3, "by": "1970-01-01T00:18:00+00:00"}}
+    beats: list[float] = []
+
+    def follow(_numbers: Any, beat: float) -> list[Any]:
+        beats.append(beat)
+        return [{**state, **soak}, {**state, "state": "succeeded"}]
+
+    assert following.watch_deployments(SimpleNamespace(follow=follow), {"hall": {"id": 1}}, False) is False  # type: ignore[arg-type]
+    assert beats == [1.0]
+    assert "verifying, 1 of 3 statistics, next look in 80 s" in err.getvalue()
+
+
+def _rollout(state: str, left: float) -> dict[str, Any]:
+    gate = {
+        "text": f"verified 1/1, soak {left}",
+        "soak_left": left,
+        "next_at": "2026-01-01T00:00:00Z" if left else None,
+    }
+    wave = {"number": 0, "state": "running" if left else "passed", "gate": gate, "lane": False, "counts": {}}
+    return {"id": 1, "state": state, "events": [], "waves": [wave], "counts": {"verified": 1}}
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_the_soak_of_a_wave_is_seen_to_go_on(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], drawn: bool
+) -> None:
+    shown: list[str] = []
+    if drawn:
+        screen()
+        monkeypatch.setattr(bars.Bars, "show", lambda _, name, done, whole, said: shown.append(said))
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    steps = [_rollout("running", left) for left in (100.0, 80.0, 60.0)] + [_rollout("finished", 0.0)]
+    api: Any = SimpleNamespace(follow_rollout=lambda _number, beat: steps if beat else [])
+    assert following.watch_rollout(api, 1, as_json=False) == 0
+    if drawn:
+        assert shown == [f"1/1, wave 1: soak, {left} left" for left in ("100 s", "80 s", "60 s")] + [""]
+    else:
+        lines = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()[:-1]]
+        assert lines == ["wave 1: verified 1/1", "wave 1: soak, 80 s left"], "one in 30 s"
 
 
 def test_only_some_bars_are_drawn_at_a_time(screen: Screen) -> None:

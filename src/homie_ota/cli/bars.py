@@ -1,7 +1,7 @@
 """Bars that show how far transfers are, with their rate and the time that is left; only on a terminal.
 
 Rule: bars go to standard error, lines above them to standard output; without a terminal there are none, and rich is not
-loaded. Names are drawn as they are, never read as markup.
+loaded. Names are drawn as they are, never read as markup; bytes are counted as everywhere else.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class Bars:
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, name: str, done: int, whole: int) -> None:
-        """How far it is with this name."""
+    def show(self, name: str, done: int, whole: int, said: str = "") -> None:
+        """How far it is with this name; `said` in words, instead of numbers and rate."""
         if not self.drawn or (name not in self._bars and len(self._bars) >= MOST):
             return
         drawn = self._drawn()
         if name not in self._bars:
-            self._bars[name] = drawn.add_task(show.clean(name, 30), total=whole)
-        drawn.update(self._bars[name], completed=done, total=whole)
+            self._bars[name] = drawn.add_task(show.clean(name, 30), total=whole, said=said)
+        drawn.update(self._bars[name], completed=done, total=whole, said=said)
 
     def drop(self, name: str) -> None:
         """It has ended, one way or the other."""
@@ -72,27 +72,35 @@ class Bars:
 def _progress(*, in_bytes: bool) -> Progress:
     from rich import progress
     from rich.console import Console
+    from rich.table import Column
     from rich.text import Text
 
-    class Pace(progress.ProgressColumn):
-        """Devices an hour."""
+    class Said(progress.ProgressColumn):
+        """What is said of it, else how much of how much, and the bytes a second or the devices an hour."""
 
         def render(self, task: progress.Task) -> Text:
-            """Empty until it is known."""
-            speed = task.finished_speed or task.speed
-            return Text(f"{speed * 3600:.0f}/h" if speed else "")
+            """The rate is empty until it is known."""
+            return Text(str(task.fields["said"]) or counted(task))
 
-    counted = (
-        (progress.DownloadColumn(), progress.TransferSpeedColumn())
-        if in_bytes
-        else (progress.MofNCompleteColumn(), Pace())
-    )
+    class Left(progress.TimeRemainingColumn):
+        """The time that is left, where nothing else is said."""
+
+        def render(self, task: progress.Task) -> Text:
+            """Empty where something is said."""
+            return Text() if task.fields["said"] else super().render(task)
+
+    def counted(task: progress.Task) -> str:
+        done, whole, speed = int(task.completed), int(task.total or 0), task.finished_speed or task.speed
+        if in_bytes:
+            return f"{show.size(done) or '0 KB'} of {show.size(whole)}{f' {show.size(int(speed))}/s' if speed else ''}"
+        return f"{done}/{whole}{f' {speed * 3600:.0f}/h' if speed else ''}"
+
     return progress.Progress(
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(bar_width=None),
         progress.TaskProgressColumn(),
-        *counted,
-        progress.TimeRemainingColumn(),
+        Said(Column(no_wrap=True)),
+        Left(),
         console=Console(stderr=True, highlight=False, markup=False),
         transient=True,
         # Lines for a file stay lines for that file.

@@ -1,10 +1,12 @@
 """What becomes of updates, line by line, while somebody watches; with bars below where there is a terminal.
 
-Rule: what was told once is not told again; the exit status is 1 where something did not succeed or stopped.
+Rule: what was told once is not told again; what takes its time (a soak) is seen to go on: on a terminal each second, in
+a pipe by a line now and then. The exit status is 1 where something did not succeed or stopped.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 FAILED = 1
+A_SECOND, NOW_AND_THEN = 1.0, 30.0
+"""Seconds between two words about what takes its time: on a terminal, and in a pipe."""
 
 
 # --- Deployments ----------------------------------------------------------------------------------------------------
@@ -29,13 +33,15 @@ def watch_deployments(api: Api, made: Mapping[str, Json], as_json: bool) -> bool
     told: dict[int, int] = {}
     latest: dict[str, Json] = {}
     with Bars(in_bytes=True, quiet=as_json) as bars:
-        for attempt in api.follow(each["id"] for each in made.values()):
+        for attempt in api.follow((each["id"] for each in made.values()), beat=_beat(bars, as_json)):
             number, latest[attempt["device"]] = attempt["id"], attempt
             if as_json:
                 show.as_json_line(attempt)
                 continue
             name = attempt["device"].rpartition("~")[2]
-            told[number] = _tell(name, attempt, told.get(number, 0))
+            before, told[number] = told.get(number), _tell(name, attempt, told.get(number, 0))
+            if told[number] == before and not bars.drawn and (said := verified(attempt)):
+                show.now(f"{show.clock(None)}  {name}  {said}")
             _draw(bars, name, attempt)
     for attempt in latest.values():
         if not as_json and (ending := watching.ending(attempt)):
@@ -55,10 +61,29 @@ def _tell(name: str, deployment: Json, told: int) -> int:
 
 def _draw(bars: Bars, name: str, deployment: Json) -> None:
     sent, whole = deployment.get("bytes_done"), deployment.get("bytes_total")
-    if deployment["state"] == DeploymentState.TRANSFERRING and whole:
+    if said := verified(deployment):
+        found = deployment["verifying"]
+        bars.show(name, found["rounds"], max(1, found["of_rounds"]), said)
+    elif deployment["state"] == DeploymentState.TRANSFERRING and whole:
         bars.show(name, sent or 0, whole)
     else:
         bars.drop(name)
+
+
+def verified(deployment: Json) -> str:
+    """How far a device is that is watched for a while, in words; empty where it is not, or nobody knows."""
+    found = deployment.get("verifying")
+    if not found:
+        return ""
+    count = f", {found['rounds']} of {found['of_rounds']} statistics" if found["of_rounds"] else ""
+    left = show.duration(-(show.seconds_ago(found["by"]) or 0.0)) if found.get("by") else ""
+    return f"verifying{count}{f', next look in {left}' if left else ''}"
+
+
+def _beat(bars: Bars, as_json: bool) -> float:
+    if as_json:
+        return 0.0
+    return A_SECOND if bars.drawn else NOW_AND_THEN
 
 
 # --- Rollouts -------------------------------------------------------------------------------------------------------
@@ -72,16 +97,21 @@ def watch_rollout(api: Api, number: int, *, as_json: bool) -> int:
     from homie_ota.client import watching
 
     told, gates = 0, dict[int, str]()
+    soaks_at = time.monotonic()
     last: Json = {}
     with Bars(in_bytes=False, quiet=as_json) as bars:
-        for last in api.follow_rollout(number):
+        for last in api.follow_rollout(number, beat=_beat(bars, as_json)):
             if as_json:
                 show.as_json_line(last)
                 continue
             told = rollout_show.news(last, told)
             rollout_show.gates(last, gates)
             whole, ended = progress(last)
-            bars.show(f"rollout {number}", ended, whole)
+            soaks = rollout_show.soaks(last)
+            bars.show(f"rollout {number}", ended, whole, f"{ended}/{whole}, {soaks}" if soaks else "")
+            if soaks and not bars.drawn and time.monotonic() - soaks_at >= NOW_AND_THEN:
+                soaks_at = time.monotonic()
+                show.now(f"{show.clock(None)}  {soaks}")
     if not as_json:
         show.line(rollout_show.made(last))
     if not as_json and (follow := watching.to_follow(last)):

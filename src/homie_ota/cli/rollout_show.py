@@ -158,6 +158,16 @@ def news(rollout: Json, told: int) -> int:
     return events[-1]["seq"] if events else told
 
 
+def soaks(rollout: Json) -> str:
+    """The waves that only time holds back, with what is left: `wave 1: soak, 80 s left`; empty where there is none."""
+    told = [
+        f"wave {wave['number'] + 1}: soak, {show.duration(gate['soak_left'])} left"
+        for wave in rollout["waves"]
+        if wave["state"] == "running" and (gate := wave.get("gate")) and gate.get("next_at")
+    ]
+    return ", ".join(told)
+
+
 def gates(rollout: Json, told: dict[int, str]) -> None:
     """A line for each wave that runs and whose gate says something new."""
     for wave in rollout["waves"]:

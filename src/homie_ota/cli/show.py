@@ -102,8 +102,13 @@ def _seconds(moment: object) -> float | None:
 
 def age(moment: object) -> str:
     """How long ago a time of the API was; empty where there is none."""
+    return duration(seconds_ago(moment))
+
+
+def seconds_ago(moment: object) -> float | None:
+    """Seconds since a time of the API, below 0 where it is to come; None where there is none."""
     at = _seconds(moment)
-    return "" if at is None else duration(time.time() - at)
+    return None if at is None else time.time() - at
 
 
 def clock(moment: object) -> str:
@@ -118,8 +123,10 @@ def moment(at: object) -> str:
 
 
 def size(count: int | None) -> str:
-    """`585 KB`; empty where it is not known."""
-    return f"{count / 1024:.0f} KB" if count else ""
+    """`585 KB`, of 1024 bytes as on the pages; empty where it is not known."""
+    if not count:
+        return ""
+    return f"{count / 1024:.0f} KB" if count < 10 * 1024 * 1024 else f"{count / 1024 / 1024:.1f} MB"
 
 
 def percent(part: int | None, whole: int | None) -> str:

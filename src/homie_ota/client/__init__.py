@@ -189,9 +189,11 @@ class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, St
         """Have a leftover cleared; NotFound, Conflict."""
         return self._send("POST", "/leftovers/clear", {"topic": topic})
 
-    def follow(self, numbers: Iterable[int], *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
+    def follow(
+        self, numbers: Iterable[int], *, every: float = 0.5, patience: float = 60.0, beat: float = 0.0
+    ) -> Iterator[Json]:
         """Each of these deployments, and the attempts that follow a failed one, when it is seen first and whenever it
-        changed, until all have ended for good.
+        changed, until all have ended for good; also each `beat` seconds (0: never) while it is verified.
 
         A server that is away for less than `patience` seconds, because it restarts, is waited for.
         """
@@ -200,7 +202,12 @@ class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, St
         while open_:
             for number in list(open_):
                 now = self._patiently(number, every, patience)
-                news = (now["state"], now.get("bytes_done"), now.get("reason"))
+                news = (
+                    now["state"],
+                    now.get("bytes_done"),
+                    now.get("reason"),
+                    _beat(beat, now.get("verifying")),
+                )
                 if news != seen.get(number):
                     seen[number] = news
                     yield now
@@ -225,3 +232,8 @@ class Api(DeviceCalls, FilterCalls, KnockCalls, RecipientCalls, RolloutCalls, St
                 if time.monotonic() >= until:
                     raise
                 time.sleep(every)
+
+
+def _beat(beat: float, verified: object) -> int:
+    """Another number for each `beat` seconds of what is verified."""
+    return int(time.monotonic() // beat) if beat and verified else 0

@@ -45,8 +45,12 @@ class RolloutCalls(Calls):
         """Start, pause, resume, drain, abort or revert a rollout; Conflict with what can be done instead."""
         return self._send("POST", f"/rollouts/{number}/{how}", {"reason": reason})
 
-    def follow_rollout(self, number: int, *, every: float = 0.5, patience: float = 60.0) -> Iterator[Json]:
+    def follow_rollout(
+        self, number: int, *, every: float = 0.5, patience: float = 60.0, beat: float = 0.0
+    ) -> Iterator[Json]:
         """A rollout now and whenever something happened, until nothing that one would wait for is to come.
+
+        Also each `beat` seconds (0: never), for the soak goes on when nothing happens.
 
         A server that is away for less than `patience` seconds, because it restarts, is waited for.
         """
@@ -61,7 +65,8 @@ class RolloutCalls(Calls):
                 time.sleep(every)
                 continue
             until = time.monotonic() + patience
-            news = (now["state"], now["counts"], [each["seq"] for each in now["events"][:1]])
+            beats = int(time.monotonic() // beat) if beat else 0
+            news = (now["state"], now["counts"], [each["seq"] for each in now["events"][:1]], beats)
             if news != seen:
                 seen = news
                 yield now

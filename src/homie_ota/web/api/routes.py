@@ -16,6 +16,7 @@ from homie_ota.web.api import shapes
 from homie_ota.web.api.asking import FAILS, Cursor, Limit, cursor_number, cut
 from homie_ota.web.api.reading_shapes import Reading, ReadingPage
 from homie_ota.web.device.deployment import number_of
+from homie_ota.web.device.running import expectation
 from homie_ota.web.render import link
 from homie_ota.web.shell import shell_of
 
@@ -153,4 +154,5 @@ def _deployment(conn: Connection, number: int) -> shapes.DeploymentShape:
         raise NotFound(f"There is no deployment {number}.")
     names, keys = naming.images(conn, [found.sha256]), naming.devices(conn, [found.device_pk])
     told = telling.with_text(events.of_deployment(conn, number))
-    return shapes.deployment(found, keys[found.device_pk][0], names[found.sha256], told)
+    expected = expectation(conn, found)
+    return shapes.deployment(found, keys[found.device_pk][0], names[found.sha256], told, expected)

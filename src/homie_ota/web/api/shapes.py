@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from homie_ota.model import Address, Deployment, DeploymentState
+from homie_ota.rollout.ladder import Expected
 from homie_ota.rollout.why import Why as Answer
 from homie_ota.web.api.asking import Instant, Shape
 
@@ -130,8 +131,16 @@ class DeploymentEvent(Shape):
     data: dict[str, Any]
 
 
+class Watched(Shape):
+    """How far a device that is verified is: `rounds` of `of_rounds` statistics, and when it is looked at again."""
+
+    rounds: int
+    of_rounds: int
+    by: Moment | None
+
+
 class DeploymentShape(Shape):
-    """One attempt; `before`, `after` and `events` only when one was asked for."""
+    """One attempt; `verifying`, `before`, `after` and `events` only when one was asked for."""
 
     model_config = ConfigDict(title="Deployment")
 
@@ -165,6 +174,7 @@ class DeploymentShape(Shape):
     )
     rollout: int | None
     wave: int | None
+    verifying: Watched | None = Field(default=None, description="while it is verified: how far that is")
     before: dict[str, Any] | None = Field(
         default=None, description="the device, and its siblings, at the offer"
     )
@@ -222,22 +232,15 @@ _SAME = [
 
 
 def deployment(
-    attempt: Deployment, device_key: str, name: tuple[str, str], events: list[dict[str, Any]] | None = None
+    attempt: Deployment,
+    device_key: str,
+    name: tuple[str, str],
+    events: list[dict[str, Any]] | None = None,
+    expected: Expected | None = None,
 ) -> DeploymentShape:
     """A deployment from its row; `name` is name and version of its image."""
-    same = [
-        "id",
-        "harmful",
-        "late",
-        "attempt",
-        "bytes_done",
-        "bytes_total",
-        "created_at",
-        "created_by",
-        "code",
-        "purpose",
-        "wave",
-    ]
+    same = ("id", "harmful", "late", "attempt", "bytes_done", "bytes_total", "created_at", "created_by", "code",
+            "purpose", "wave")  # fmt: skip
     return DeploymentShape(
         device=device_key,
         firmware=attempt.sha256,
@@ -252,11 +255,19 @@ def deployment(
         outcome=attempt.outcome or None,
         followed=(attempt.followed or None) if attempt.state is DeploymentState.FAILED else None,
         rollout=attempt.rollout_id,
+        verifying=_verifying(attempt, expected),
         before=None if events is None else _shown(attempt.before),
         after=None if events is None else _shown(attempt.after),
         events=None if events is None else [_event(each) for each in events],
         **{name: getattr(attempt, name) for name in same},
     )
+
+
+def _verifying(attempt: Deployment, expected: Expected | None) -> Watched | None:
+    if expected is None or attempt.state is not DeploymentState.VERIFYING:
+        return None
+    by = None if expected.by is None else moment(expected.by)
+    return Watched(rounds=expected.rounds, of_rounds=expected.of_rounds, by=by)
 
 
 def _shown(snapshot: dict[str, object]) -> dict[str, Any]:

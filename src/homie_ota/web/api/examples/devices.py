@@ -54,6 +54,7 @@ _DEPLOYMENT: dict[str, Any] = {
     "outcome": None,
     "purpose": "update",
     "followed": None,
+    "verifying": None,
     "rollout": None,
     "wave": None,
     "before": None,
