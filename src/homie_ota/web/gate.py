@@ -151,7 +151,8 @@ class Gate:
         if person.via == "token":
             self._count(self._by_token, person.name, where)
         if right not in person.rights:
-            raise NotAllowed(f"{person.name} may not do this: it needs the right “{right}”.")
+            who = f"This token of {person.name}" if person.via == "token" else person.name
+            raise NotAllowed(f"{who} may not do this: it needs the right “{right}”.")
 
     def _needed(self, request: Request) -> Right | None:
         return None if request.url.path in self._open else needed(request.method, request.url.path)
