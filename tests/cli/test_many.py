@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -45,6 +46,31 @@ def test_a_device_is_shown_with_what_to_think_of_it_and_what_people_put_on_it(at
     known = {line.partition("  ")[0].strip(): line.partition("  ")[2].strip() for line in facts}
     assert known["tags"] == "bench"
     assert known["pinned until"].startswith("20")
+    assert known["pinned until"].endswith(" (party)")
+
+
+def test_a_device_that_is_being_updated_says_so(
+    server: WebServer, run: Run, upload: Callable[..., str]
+) -> None:
+    server.add_device(1, "lamp")
+    assert run("update", "lamp", "--to", upload())[0] == 0
+    assert "updating        deployment 1 queued\n" in run("device", "lamp")[1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("fw:none",), "No device fits 'fw:none'."),
+        (("--state", "lost"), "No device fits 'lost'."),
+        ((), "No device was heard of yet."),
+    ],
+)
+def test_an_empty_list_says_that_it_is_one(
+    server: WebServer, run: Run, argv: tuple[str, ...], words: str
+) -> None:
+    status, out, err = run("devices", *argv)
+    assert (status, out.split()[:2], words in err) == (0, ["ID", "BASE"], True)
+    assert run("devices", *argv, "--json")[1:] == ("[]\n", "")
 
 
 def test_who_refuses_does_not_stop_the_others_and_makes_the_status(attic: None, run: Run) -> None:

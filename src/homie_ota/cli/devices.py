@@ -36,7 +36,9 @@ State = Annotated[
 Sort = Annotated[
     str,
     typer.Option(
-        "--sort", metavar="BY", help="id, name, state, fw, version, signal, uptime, seen; --sort=-id…"
+        "--sort",
+        metavar="BY",
+        help="id, name, state, fw, version, signal, heap, uptime, seen, needs; --sort=-id…",
     ),
 ]
 
@@ -62,7 +64,15 @@ def devices(
         show.as_json(found)
     else:
         show.table(_HEADS, [_row(device) for device in found])
+    if not found and not order.json:
+        show.say(_nobody(query, state))
     return 0
+
+
+def _nobody(query: str, state: str) -> str:
+    if query or state:
+        return f"No device fits {' '.join(word for word in (query, state) if word)!r}."
+    return "No device was heard of yet. `homie-ota health` tells whether the broker is there."
 
 
 def _sheet(pieces: Iterable[bytes], *, limit: int, json: bool) -> None:
@@ -140,8 +150,21 @@ def _facts(device: Json) -> dict[str, object]:
         "signal": _signal(device),
         "uptime": show.duration(device.get("uptime_s")),
         "tags": ", ".join(device.get("tags") or ()),
-        "pinned until": show.moment(device.get("pinned_until")),
+        "pinned until": _pin(device),
+        "updating": _updating(device.get("deployment") or {}),
     }
+
+
+def _pin(device: Json) -> str:
+    reason = f" ({device['pin_reason']})" if device.get("pin_reason") else ""
+    until = show.moment(device.get("pinned_until"))
+    return f"{until}{reason}" if until else ""
+
+
+def _updating(deployment: Json) -> str:
+    share = show.percent(deployment.get("bytes_done"), deployment.get("bytes_total"))
+    words = ("deployment", deployment.get("id"), deployment.get("state"), share)
+    return " ".join(str(word) for word in words if word) if deployment else ""
 
 
 def _property(reading: Json) -> str:
