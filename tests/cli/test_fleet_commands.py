@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 from cli.conftest import Run
 from cli.terminal import Terminal
-from homie_ota.cli import files
+from homie_ota.cli import files, main
 from homie_ota.model import Publish
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import Reason
@@ -122,6 +123,18 @@ def test_an_image_goes_by_either_word(run: Run, upload: Upload) -> None:
 
 
 # --- Files ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_goes_through_a_pipe(
+    run: Run, upload: Upload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sha256, taken = upload(), io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken))
+    assert main(["download", "lamp@2.0.0", "-o", "-"]) == 0
+    sys.stdout.flush()
+    assert hashlib.sha256(taken.getvalue()).hexdigest() == sha256
+    assert not Path("-").exists()
 
 
 def test_an_image_is_saved_whole_under_its_name(

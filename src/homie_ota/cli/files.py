@@ -6,8 +6,11 @@ Rule: a name that an image or a device told is never a path: what is no plain le
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +21,15 @@ from homie_ota.cli.firmware import one
 from homie_ota.cli.options import Firmware
 from homie_ota.errors import WrongUse
 
+if TYPE_CHECKING:
+    from homie_ota.client import Api
+
 Json = dict[str, Any]
 To = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="where to; else NAME-VERSION.bin here"),
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="where to (-: standard output); else NAME-VERSION.bin here"
+    ),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="replace a file that is there")]
 
@@ -35,6 +43,8 @@ def download(ctx: typer.Context, firmware: Firmware, output: To = None, replace:
     api = order.api()
     stored = api.firmware()
     sha256 = one(stored, firmware)
+    if str(output) == "-":
+        return _pipe(api, sha256)
     path = output or Path(file_name(next(each for each in stored if each.get("sha256") == sha256)))
     if path.exists() and not replace:
         raise WrongUse(f"{path} is there already. Say --replace, or another name with --output.")
@@ -44,6 +54,16 @@ def download(ctx: typer.Context, firmware: Firmware, output: To = None, replace:
         show.as_json({"file": str(path), "sha256": sha256, "size": size})
     else:
         show.line(f"{path}: {size:,} bytes, sha256 {sha256}")
+    return 0
+
+
+def _pipe(api: Api, sha256: str) -> int:
+    """The bytes on standard output, when all of them have come and are those."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "image.bin"
+        api.save_image(sha256, path, None)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
     return 0
 
 
