@@ -15,7 +15,7 @@ Name = Annotated[str, typer.Option("--name", metavar="TEXT", help="what the devi
 Base = Annotated[str, typer.Option("--base", metavar="WORD", help="what stands before its id (arduino)")]
 Forget = Annotated[str, typer.Option("--forget", metavar="MAC", help="take one off the list")]
 
-_HEADS = ("mac", "chip", "version", "md5", "free", "from", "times", "last")
+_HEADS = ("MAC", "CHIP", "VERSION", "MD5", "FREE", "FROM", "TIMES", "LAST")
 
 
 def knocks(ctx: typer.Context, forget: Forget = "") -> int:

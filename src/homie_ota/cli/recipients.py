@@ -18,7 +18,7 @@ PATIENCE = 90.0
 """Seconds until a test has come to an end, or failed."""
 LOOK = 0.5
 FAILED = 1
-_HEADS = ("who", "state", "told last", "waiting", "error")
+_HEADS = ("WHO", "STATE", "TOLD LAST", "WAITING", "ERROR")
 
 
 def recipients(ctx: typer.Context, test: Test = False) -> int:
