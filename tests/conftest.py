@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from servers import Chromium, Mosquitto, PostgresCluster, find_program, unused_port
+
+# No test is timed: what takes a while on a machine that is busy is no failure.
+settings.register_profile("homie-ota", deadline=None)
+settings.load_profile("homie-ota")
 
 PROJECT = Path(__file__).parents[1]
 #: The least a test needs from mosquitto: without it 1,000 queued messages are the limit and the rest is dropped.

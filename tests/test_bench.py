@@ -59,7 +59,8 @@ def test_every_figure_is_a_number_with_a_unit_and_what_has_a_target_was_judged(
 ) -> None:
     assert figures
     for each in figures:
-        assert each["ours"] > 0, each
+        # The clock of a process's CPU ticks a hundred times a second: so few messages may take no tick.
+        assert each["ours"] > 0 or each["what"].startswith("CPU"), each
         assert each["unit"] in UNITS, each
         assert (each["met"] is None) == (not each["targets"]), each
         assert each["reference"] is None or each["reference"] >= 0, each

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gmqtt
+import gmqtt.mqtt.connection as library
 from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.protocol import MQTTProtocol
 from gmqtt.storage import PersistentStorage
 
 from homie_ota.errors import Unreachable
@@ -23,6 +25,26 @@ from homie_ota.mqtt.stream import OnMessage, read_ahead, take_the_short_way
 
 # Its INFO and WARNING say what `lost` says, once a connection.
 logging.getLogger("gmqtt").setLevel(logging.ERROR)
+
+
+class _Protocol(MQTTProtocol):  # type: ignore[misc]
+    """The library's protocol, for a broker that hangs up before the library has given it its connection."""
+
+    _ended: tuple[Exception | None] | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is None:  # here the library fails, and nobody would hear that it is over
+            self._ended = (exc,)
+        else:
+            super().connection_lost(exc)
+
+    def set_connection(self, conn: Any) -> None:
+        super().set_connection(conn)
+        if self._ended is not None:  # not at once: the connection is not whole yet
+            asyncio.get_running_loop().call_soon(super().connection_lost, *self._ended)
+
+
+library.MQTTProtocol = _Protocol
 
 
 class NotSent(Unreachable):
