@@ -61,6 +61,15 @@ def test_an_account_from_its_beginning_to_its_end(way: Way, server: WebServer) -
     assert new not in str(told(server))
 
 
+def test_whoever_gives_a_disabled_account_a_password_is_told_that_this_does_not_let_it_in(way: Way) -> None:
+    way("user", "add", "bob", "--role", "operator"), way("user", "disable", "bob")
+    status, out, err = way("user", "reset", "bob")
+    assert (status, out.startswith("account bob, new password ")) == (0, True)
+    assert "homie-ota user enable bob" in err
+    way("user", "enable", "bob")
+    assert way("user", "reset", "bob")[2] == ""
+
+
 @pytest.mark.parametrize(
     ("argv", "status", "word"),
     [

@@ -113,6 +113,10 @@ def reset(ctx: typer.Context, name: Name, config: Config = None, data: Data = No
     """Give an account a new password."""
     with place(Where(asked(ctx), config, data)) as there:
         made = there.reset(name)
+    if made.get("disabled"):
+        show.say(
+            f"{name} is disabled, and not let in all the same. `homie-ota user enable {name}` lets it in."
+        )
     return _say(ctx, made, f"account {name}, new password {made['password']}")
 
 
