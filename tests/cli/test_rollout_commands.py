@@ -264,6 +264,17 @@ def test_watching_does_not_last_until_late_joiners_have_come(
     assert "rollout 1 is running" in told(out)[-2]
 
 
+def test_a_rollout_to_devices_that_all_run_it_is_done_already(
+    server: WebServer, run: Run, lamps: str
+) -> None:
+    md5 = json.loads(run("firmware", "--json")[1])[0]["md5"]
+    server.add_device(20, "new-1", md5=md5)
+    status, out, err = run("rollout", "create", "id:new-1", "--to", TO)
+    assert (status, out, err) == (0, "All of them run it already: no rollout was made.\n", "")
+    assert run("rollout", "create", "id:new-1,lamp-off", "--to", TO)[0] == 4, "one of them does not"
+    assert json.loads(run("rollout", "list", "--json")[1]) == []
+
+
 def test_a_revert_of_nothing_is_refused(run: Run, lamps: str) -> None:
     run("rollout", "create", QUERY, "--to", TO, "--start", "--yes")
     status, _, err = run("rollout", "revert", "1")

@@ -18,6 +18,7 @@ from homie_ota.cli.firmware import choose
 from homie_ota.cli.following import watch_rollout
 from homie_ota.cli.options import Reason, Rollout, To, Watch, Yes
 from homie_ota.cli.order import planned
+from homie_ota.errors import NotEligible
 
 if TYPE_CHECKING:
     from homie_ota.client import Api
@@ -99,7 +100,17 @@ def create(
     wanted = _order(api, query, to, plan)
     if start and not yes and not agreed([api.preview_rollout(wanted)], how):
         return FAILED
-    made = api.create_rollout({**wanted, "name": name, "start": start})
+    try:
+        made = api.create_rollout({**wanted, "name": name, "start": start})
+    except NotEligible:
+        seen = api.preview_rollout(wanted)
+        if not rollout_show.all_run_it(seen):
+            raise
+        if how.json:
+            show.as_json(seen)
+        else:
+            show.line("All of them run it already: no rollout was made.")
+        return 0
     if watch and start:
         return watch_rollout(api, made["id"], as_json=how.json)
     if how.json:

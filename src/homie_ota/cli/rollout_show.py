@@ -9,6 +9,9 @@ from homie_ota.cli import show
 
 Json = dict[str, Any]
 
+RUN_IT = ("runs-it", "same-image")
+"""Codes of devices that are left out because they have it."""
+
 SHOWN = 20
 """Devices of a preview that are listed one by one."""
 
@@ -83,9 +86,15 @@ def _wave(wave: Json) -> tuple[object, ...]:
     return name, wave["state"], wave["size"], counts(wave["counts"]), gate
 
 
+def all_run_it(seen: Json) -> bool:
+    """Whether nobody gets it because everybody has it."""
+    same = [each for each in seen["left_out"] if each["code"] in RUN_IT]
+    return bool(same) and len(same) == seen["left_out_total"]
+
+
 def preview(seen: Json) -> None:
     """What a rollout would do."""
-    same = [each for each in seen["left_out"] if each["code"] in ("runs-it", "same-image")]
+    same = [each for each in seen["left_out"] if each["code"] in RUN_IT]
     others = [each for each in seen["left_out"] if each not in same]
     left = seen["left_out_total"] - len(same)
     show.line(f"{seen['members']} will be updated, {len(same)} run it already, {left} left out.")
