@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from homie_ota.model import Deployment
 from homie_ota.rollout import reasons
@@ -19,7 +20,7 @@ AFTER = {
 }  # fmt: skip
 
 
-def judged(world: World) -> Deployment:
+def judged(world: World, after: dict[str, Any] = AFTER) -> Deployment:
     """A deployment that was found harmful in its soak."""
     recent = [[time.time() - 60.0 * n, 600.0 - 60 * n, 30_000.0, 80.0] for n in (2, 1, 0)]
     for name in ("attic-lamp", "cellar-lamp"):
@@ -30,7 +31,7 @@ def judged(world: World) -> Deployment:
         confirmed = deployments.advance(conn, made, Event.CONFIRM, now=time.time())
         assert confirmed is not None
         reason = reasons.worse("worse-heap", "free heap −43 %, untouched −1 % (2 devices)")
-        return deployments.advance(conn, confirmed, Event.HARM, now=time.time(), reason=reason, after=AFTER)
+        return deployments.advance(conn, confirmed, Event.HARM, now=time.time(), reason=reason, after=after)
 
     found = world.write(write)
     assert found is not None
@@ -46,6 +47,15 @@ def test_the_page_shows_before_and_after_beside_the_untouched(world: World) -> N
     assert "<small>harmful, worse-heap</small>" in page
     assert "free heap −43 %, untouched −1 % (2 devices): <b>worse</b>." in page
     assert "light<script>" not in page
+
+
+def test_what_did_harm_in_another_way_is_not_called_the_same(world: World) -> None:
+    page = (
+        world.client(headers=BROWSER).get(f"/deployment/{judged(world, AFTER | {'verdict': 'same'}).id}").text
+    )
+    assert "Before and after: harmful" in page
+    page = world.client(headers=BROWSER).get("/device/homie~hall-lamp").text
+    assert "<b>harmful</b></small></h2>" in page
 
 
 def test_the_api_tells_outcome_code_and_both_snapshots_without_the_rows_of_the_siblings(world: World) -> None:
