@@ -1,7 +1,9 @@
 """The API's client against the real application, and against servers and proxies that are none."""
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from homie_ota.client import Api, Wanted
 from homie_ota.errors import (
     BadFirmware,
@@ -233,6 +236,26 @@ def test_a_server_that_says_nothing_is_unreachable() -> None:
         api = Api(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
         with pytest.raises(Unreachable, match="timed out"):
             api.firmware()
+
+
+def test_a_certificate_of_ones_own_is_told_with_what_makes_it_trusted(tmp_path: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*Authority(tmp_path / "ca").issue("127.0.0.1"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as plain,
+        context.wrap_socket(plain, server_side=True) as secure,
+    ):
+
+        def refuse() -> None:
+            with contextlib.suppress(OSError):
+                secure.accept()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with pytest.raises(Unreachable, match=r"is not trusted: .*SSL_CERT_FILE") as caught:
+            Api(f"https://127.0.0.1:{secure.getsockname()[1]}").firmware()
+        thread.join()
+    assert "Is the server running" not in str(caught.value)
 
 
 def test_a_server_that_speaks_another_language_is_unreachable() -> None:

@@ -143,6 +143,11 @@ class Connection:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Unreachable(
+                f"The certificate of {self.server} is not trusted: {error.verify_message}. Is this its address "
+                "(--server or HOMIE_OTA_SERVER)? If so, name the file of whoever signed it in SSL_CERT_FILE."
+            )
         return Unreachable(
             f"No answer from {self.server}: {why}. Is the server running, and is this its address? "
             "(--server or HOMIE_OTA_SERVER)"
