@@ -115,6 +115,14 @@ def test_what_lies_on_the_broker_is_told_with_what_clears_it(
     assert part in answer.text
 
 
+def test_alarms_and_leftovers_are_called_so_among_the_decisions(house: World) -> None:
+    pk = house.device("hall")
+    began, found = {"event": "began"}, {"event": "found"}
+    house.write(lambda conn: events.add(conn, "alarm", at=1.0, device_pk=pk, data=began))
+    house.write(lambda conn: events.add(conn, "leftover", at=2.0, device_pk=pk, data=found))
+    assert [step.what for step in asked(house, pk).steps] == ["alarm began", "leftover found"]
+
+
 def test_a_target_that_the_device_may_not_get_says_why(house: World) -> None:
     pk = house.device("hall", implementation="esp32")
     image = house.firmware()

@@ -46,6 +46,8 @@ _TOLD_OF = (MemberState.WAITING, MemberState.SKIPPED, MemberState.ABSENT)
 _KINDS = (
     "deployment", "quarantine", "mark", "leftover", "device", "address", "ota", "cure", "alarm", "refused",
 )  # fmt: skip
+_TOLD_WITH_KIND = ("alarm", "leftover")
+"""Kinds whose event alone says nothing: “began”, “found”."""
 
 
 def of(connection: Connection, device_pk: int, local: LocalTime, now: float) -> Why:
@@ -184,6 +186,7 @@ def _alarms(rows: list[dict[str, Any]], now: float) -> tuple[str, ...]:
 def _step(row: dict[str, Any]) -> Step:
     data = row["data"] or {}
     what = data.get("state") or data.get("event") or data.get("answer") or row["kind"]
+    what = f"{row['kind']} {what}" if row["kind"] in _TOLD_WITH_KIND else what
     number = f"deployment {row['deployment_id']}: " if row["deployment_id"] else ""
     by = f" by {row['actor']}" if row["actor"] else ""
     reason = data.get("reason") or data.get("text") or data.get("why") or ""
