@@ -68,6 +68,33 @@ def test_names_are_drawn_as_they_are_neither_markup_nor_escapes(
     assert "\x1b[2J" not in drawn
 
 
+def test_a_narrow_terminal_breaks_texts_and_neither_heads_nor_hashes(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, _err = screen()
+    monkeypatch.setenv("COLUMNS", "80")
+    heads = ("NAME", "VERSION", "SIZE", "CHIP", "SHA256", "RUNS ON", "UPLOADED", "DESCRIPTION")
+    about = "for the lamp in the hall, which the electrician wired the other way round"
+    show.table(heads, [("lamp", "2.0.0", "391 KB", "esp8266", "ddfa530fc734", 12, "5 min", about)])
+    drawn = out.getvalue()
+    assert "DESCRIPTION" in drawn
+    assert "ddfa530fc734" in drawn
+    assert "electrician" in drawn
+    out.truncate(0)
+    wide = (
+        "hall-lamp-with-a-long-name",
+        "192.168.178.110",
+        "192.168.178.111",
+        "esp8266-arduino",
+        "80 %",
+        "5 min",
+    )
+    show.table(("ID", "IP", "IP", "IMPLEMENTATION", "SIGNAL", "SEEN"), [wide])
+    drawn = out.getvalue()
+    assert "SIGNAL" in drawn, "no column is lost"
+    assert "80 %" in drawn
+
+
 def test_states_have_a_colour_where_the_terminal_has_any(
     monkeypatch: pytest.MonkeyPatch, screen: Screen
 ) -> None:
