@@ -172,6 +172,15 @@ def test_a_queued_deployment_can_be_taken_back_and_an_offered_one_cannot(connect
         deployments.cancel(connection, 999, by="me", now=12.0)
 
 
+def test_what_has_ended_is_not_said_to_be_on_its_way_when_somebody_takes_it_back(
+    connection: Connection,
+) -> None:
+    made = ordered(connection)
+    deployments.cancel(connection, made.id, by="me", now=20.0)
+    with pytest.raises(Conflict, match="has ended already: cancelled"):
+        deployments.cancel(connection, made.id, by="me", now=21.0)
+
+
 def test_a_retry_is_a_new_row_with_the_next_attempt(connection: Connection) -> None:
     first = moved(connection, ordered(connection), Event.OFFER)
     deployments.advance(connection, first, Event.EXPIRE, now=30.0, reason=NOT_BACK)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from homie_ota.errors import Conflict, NotFound
-from homie_ota.model import ACTIVE, Deployment, DeploymentState, Purpose
+from homie_ota.model import ACTIVE, ENDED, Deployment, DeploymentState, Purpose
 from homie_ota.rollout import lifecycle, moves, proof
 from homie_ota.rollout.lifecycle import Event
 from homie_ota.rollout.reasons import CANCELLED, Reason
@@ -256,6 +256,8 @@ def cancel(connection: Connection, number: int, *, by: str, now: float) -> Deplo
     if found is None:
         raise NotFound(f"There is no deployment {number}.")
     moved = advance(connection, found, Event.CANCEL, now=now, reason=CANCELLED, actor=by)
+    if moved is None and found.state in ENDED:
+        raise Conflict(f"Deployment {number} has ended already: {found.state}.")
     if moved is None:
         raise Conflict(
             f"Deployment {number} is {found.state}: the offer has gone out, and a device cannot be told to stop. "
