@@ -97,3 +97,10 @@ def test_a_member_is_what_its_deployment_came_to(
 def test_every_end_means_something_or_is_nobodys_business(outcome: str, purpose: str) -> None:
     found = members.after(moved(D.FAILED, outcome, purpose=purpose), WANTED)
     assert (found is None) == (purpose == Purpose.OUTSIDE)
+
+
+def test_what_has_ended_and_brought_nothing_is_not_taken_back() -> None:
+    for state in course.ENDED:
+        assert Move.REVERT in course.possible(state)
+        assert Move.REVERT not in course.possible(state, brought=False)
+    assert Move.REVERT in course.possible(RolloutState.PAUSED, brought=False), "what was sent may still come"

@@ -56,9 +56,10 @@ def after(state: RolloutState, move: Move) -> RolloutState | None:
     return MOVES.get((state, move))
 
 
-def possible(state: RolloutState) -> tuple[Move, ...]:
-    """What a person may do to a rollout in `state`."""
-    return tuple(move for move in BY_PEOPLE if (state, move) in MOVES)
+def possible(state: RolloutState, *, brought: bool = True) -> tuple[Move, ...]:
+    """What a person may do to a rollout in `state`; one that has ended and `brought` nothing is not taken back."""
+    nothing = {Move.REVERT} if state in ENDED and not brought else set()
+    return tuple(move for move in BY_PEOPLE if (state, move) in MOVES and move not in nothing)
 
 
 def refusal(number: int, state: RolloutState, move: Move) -> str:

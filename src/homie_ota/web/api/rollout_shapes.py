@@ -9,6 +9,8 @@ from pydantic import Field
 from homie_ota.rollout import course
 from homie_ota.rollout.actions import View, WaveView
 from homie_ota.rollout.gates import GateReading, Tally
+from homie_ota.rollout.plan import MemberState
+from homie_ota.rollout.revert import CONCERNED
 from homie_ota.store import progress
 from homie_ota.store.memberships import Member
 from homie_ota.store.rollouts import Rollout, Wave
@@ -159,6 +161,9 @@ def wanted(order: RolloutOrder) -> Wanted:
     )  # fmt: skip
 
 
+_BROUGHT = (*CONCERNED, MemberState.RUNNING)
+
+
 def rollout(row: Rollout, image: tuple[str, str], counts: dict[str, int]) -> dict[str, Any]:
     """The fields of a rollout from its row; `image` is name and version of what it brings."""
     same = ["id", "name", "query", "wave", "standing", "created_by"]
@@ -172,7 +177,7 @@ def rollout(row: Rollout, image: tuple[str, str], counts: dict[str, int]) -> dic
         "reason": row.reason or None,
         "follow": row.follow or None,
         "counts": counts,
-        "can": [move.value for move in course.possible(row.state)],
+        "can": [move.value for move in course.possible(row.state, brought=any(map(counts.get, _BROUGHT)))],
         "created_at": moment(row.created_at),
         "started_at": known_moment(row.started_at),
         "ended_at": known_moment(row.ended_at),
