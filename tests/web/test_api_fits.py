@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -122,6 +123,7 @@ def test_the_command_says_once_what_is_true_of_several(
     try:
         several.add_devices([(number, f"lamp-{number}") for number in range(1, 7)])
         several.add_device(7, "lamp", ota_enabled=False)
+        several.add_device(10, "done", md5=hashlib.md5(make_image("plug", "2.0.0")).hexdigest())
         several.add_devices([(8, "hall"), (9, "attic")], ota_enabled=False)
         form = {"upload": ("plug.bin", make_image("plug", "2.0.0"))}
         assert httpx.post(f"{several.url}/api/v1/firmware", files=form).status_code == 201
@@ -129,7 +131,10 @@ def test_the_command_says_once_what_is_true_of_several(
         said = capsys.readouterr().out.splitlines()
     finally:
         several.stop()
-    assert said[:2] == ["Fits 6 of 9 devices, 6 of them with warnings.", "Why not these 3:"]
+    assert said[:2] == [
+        "Fits 6 of 10 devices, 6 of them with warnings; 1 runs it already.",
+        "Why not these 3:",
+    ]
     assert said[2].startswith("  3 devices (attic, hall, lamp): The device has OTA switched off: it would")
     mind = said.index("To think of first:")
     named = "  6 devices (lamp-1, lamp-2, lamp-3, lamp-4 and 2 more): "

@@ -26,7 +26,7 @@ _SHOWN = 50
 _NAMED = 4
 """Devices that are named of those of which the same is true."""
 _NAMELESS = "the device"
-_WARNED = "yes-with-warnings"
+_WARNED, _RUNS_IT = "yes-with-warnings", "runs-it"
 
 
 def fits(ctx: typer.Context, firmware: Firmware, query: Query = "") -> int:
@@ -42,9 +42,11 @@ def fits(ctx: typer.Context, firmware: Firmware, query: Query = "") -> int:
         show.as_json(api.fits(sha256, query))
         return 0
     found = api.fits(sha256, query, verdict="no")
-    show.line(f"Fits {found['fits']} of {_count(found['of'])}{_warned(found)}.")
-    refused = _groups([(each, _why(each)) for each in found["devices"]])
-    _tell(f"Why not {_these(len(found['devices']))}:", refused)
+    others = [each for each in found["devices"] if each.get("code") != _RUNS_IT]
+    runs = len(found["devices"]) - len(others)
+    has = f"; {runs} {'runs' if runs == 1 else 'run'} it already" if runs else ""
+    show.line(f"Fits {found['fits']} of {_count(found['of'])}{_warned(found)}{has}.")
+    _tell(f"Why not {_these(len(others))}:", _groups([(each, _why(each)) for each in others]))
     if found["with_warnings"]:
         warned = api.fits(sha256, query, verdict=_WARNED)["devices"]
         mind = [(each, _told(reason)) for each in warned for reason in _of_weight(each, "warns")]
