@@ -73,6 +73,7 @@ def test_a_line_of_the_table_is_no_sentence_yet() -> None:
         (("devices", "--limt", "3"), "--limit"),
         (("devices", "--limit", "x"), "expected a whole number above 0, got 'x'"),
         (("rollout", "show", "x"), "expected a whole number, got 'x'"),
+        (("prune", "--keep", "0"), "expected a whole number above 0, got '0'"),
         (("simulate", "--mqtt", "mqtt://x", "--speed", "fast"), "expected a number, got 'fast'"),
         (("user", "add", "bob", "--role", "king"), "choose from admin, operator, viewer"),
         (("token", "make", "x", "--days", "0"), "number of days above 0"),

@@ -13,6 +13,7 @@ from homie_ota.cli.asked import asked
 from homie_ota.cli.bars import transfer
 from homie_ota.cli.images import describe
 from homie_ota.cli.options import WHICH, Firmware
+from homie_ota.cli.plain import count
 from homie_ota.errors import Conflict, NotFound, WrongUse
 
 Json = dict[str, Any]
@@ -139,6 +140,7 @@ Keep = Annotated[
     typer.Option(
         "--keep",
         metavar="N",
+        parser=count,
         help="versions of each name and chip that stay; else keep_newest of the settings",
     ),
 ]
