@@ -31,7 +31,9 @@ def test_a_request_names_host_port_and_path(host: str, path: str, found: str | N
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
-def test_no_header_of_a_stranger_makes_it_raise_and_what_is_kept_reads_the_same_again(host: str, path: str) -> None:
+def test_no_header_of_a_stranger_makes_it_raise_and_what_is_kept_reads_the_same_again(
+    host: str, path: str
+) -> None:
     found = place.asked_at(host, path)
     assert found is None or place.read(str(found)) == found
 
