@@ -1,7 +1,7 @@
 """Every file that the inspection is tried with, what it truly is, and what should be said about it.
 
-Rule: the truth stands here, written by hand from the documents. Tests, the page of inspections and the fuzzer's corpus all
-read this one table.
+Rule: the truth stands here, written by hand from the documents. Tests, the page of inspections and the fuzzer's corpus
+all read this one table.
 """
 
 from __future__ import annotations
