@@ -161,7 +161,7 @@ def prune(ctx: typer.Context, keep: Keep = None, dry_run: DryRun = False) -> int
         f"{len(going)} {'image' if len(going) == 1 else 'images'}, {show.size(done.get('bytes')) or '0 KB'}"
     )
     verb = "would go" if dry_run else "deleted"
-    show.say(f"{what} {verb}; the {done.get('keep')} of each name uploaded last stay, and what is needed.")
+    show.say(f"{what} {verb}; the newest {done.get('keep')} of each name stay, and what is needed.")
     return 0
 
 

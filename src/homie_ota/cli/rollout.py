@@ -185,9 +185,10 @@ def agreed(seen: Sequence[Json], how: Answers) -> bool:
         return True
     back = [each["way_back"]["text"].partition(".")[0] for each in seen if each["way_back"]["asks"]]
     asks = f" ({'; '.join(back)})" if back else ""
+    devices = f"{count} {'device' if count == 1 else 'devices'}"
     return answers.agreed(
-        f"Update {count} {'device' if count == 1 else 'devices'}{asks}?",
-        f"{count} devices would be updated.",
+        f"Update {devices}{asks}?",
+        f"{devices} would be updated.",
         yes=False,
         json=how.json,
     )
