@@ -108,3 +108,12 @@ def test_an_adopted_device_can_be_deleted_and_knocks_again(world: World) -> None
     again = client.post(f"{API}/knocks/{MAC}/adopt", json={"name": "Porch"})
     assert again.status_code == 201
     assert world.read(lambda c: devices.resolve(c, made)) > 0
+
+
+def test_the_list_of_devices_says_that_somebody_knocks(world: World) -> None:
+    client = world.client(headers=BROWSER)
+    assert "knocking: adopt?" not in client.get("/").text
+    knock(world)
+    assert '<a href="/knocking">1 is knocking: adopt?</a>' in client.get("/").text
+    knock(world, "A0:20:A6:14:85:07")
+    assert "2 are knocking: adopt?" in client.get("/").text

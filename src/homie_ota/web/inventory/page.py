@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from homie_ota.bus import Notice
 from homie_ota.errors import WrongUse
-from homie_ota.store import nexts, overview, saved, search, waiting
+from homie_ota.store import knocks, nexts, overview, saved, search, waiting
 from homie_ota.store.database import Connection
 from homie_ota.store.search import Page
 from homie_ota.web import first_run_page
@@ -45,6 +45,7 @@ def read(conn: Connection, asked: Asked) -> Values:
         "counts": top.counts(conn, number),
         "terms": _terms(),
         "stopped": overview.stopped(conn),
+        "knocking": knocks.count(conn),
         "filters": saved.every(conn),
         "items": [
             {
@@ -112,7 +113,7 @@ def draw(render: Render, values: Values) -> dict[str, str]:
 
 
 _TOUCHES = frozenset(
-    {"device", "deployment", "rollout", "firmware", "leftovers", "quarantine", "alarm", "all"}
+    {"device", "deployment", "rollout", "firmware", "leftovers", "quarantine", "alarm", "knock", "all"}
 )
 
 
