@@ -14,8 +14,8 @@ from alembic.operations import Operations
 from homie_ota.store import deployments, orders, target_rows
 from homie_ota.store import firmware as firmwares
 from homie_ota.store.database import Connection
-from homie_ota.store.tables import deployment, target
-from store.lamps import BEFORE, WANTED, add_device, failed, opened, ordered
+from homie_ota.store.tables import deployment, rollout, target
+from store.lamps import BEFORE, WANTED, add_device, add_image, failed, opened, ordered
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,6 +49,34 @@ def test_an_order_takes_over_from_a_rollout_and_its_end_leaves_another_target_al
     target_rows.put(conn, [1], BEFORE, source="rollout 7")
     deployments.cancel(conn, made.id, by="me", now=11.0)
     assert aims(conn) == {1: (BEFORE, "rollout 7")}
+
+
+def test_an_order_that_is_taken_back_leaves_what_was_wanted_before_it(conn: Connection) -> None:
+    failed(conn, ordered(conn), 20.0)
+    add_image(conn, "3" * 64, "3" * 32, "3.0.0")
+    other = orders.order(conn, device_pk=1, sha256="3" * 64, by="me", now=30.0)
+    assert aims(conn) == {1: ("3" * 64, "order")}
+    deployments.cancel(conn, other.id, by="me", now=31.0)
+    assert aims(conn) == {1: (WANTED, "order")}
+
+
+def test_after_an_order_that_is_taken_back_the_rollout_wants_its_image_again_also_over_a_stone(
+    conn: Connection,
+) -> None:
+    failed(conn, ordered(conn), 20.0)
+    about = {
+        "name": "",
+        "query": "id:*",
+        "state": "finished",
+        "plan": {},
+        "state_since": 1.0,
+        "created_at": 1.0,
+    }
+    conn.execute(rollout.insert().values(id=7, sha256="5" * 64, **about))
+    conn.execute(deployment.update().values(rollout_id=7))
+    target_rows.put(conn, [1], "5" * 64, source="rollout 7")
+    deployments.cancel(conn, ordered(conn, now=30.0).id, by="me", now=31.0)
+    assert aims(conn) == {1: ("5" * 64, "rollout 7")}
 
 
 def test_what_somebody_else_sends_by_hand_is_the_target_too(conn: Connection) -> None:

@@ -23,6 +23,8 @@ GERMAN = {
     "%(a)s; %(b)s waits for it. %(hold)s": "%(a)s; darauf wartet %(b)s. %(hold)s",
     " are not there now.": " sind gerade nicht da.",
     "runs it and is well": "läuft gut",
+    "%(who)s is away for %(span)s": "%(wer)s ist %(span)s weg",
+    "Held by %(what)s for long": "Gehalten zu 100%",
     "never woke up": "ist nie aufgewacht",
 }
 
@@ -61,6 +63,8 @@ def in_german(sentence: str) -> str:
         ("hall-lamp (and 2 more) are not there now.", "hall-lamp (and 2 more) sind gerade nicht da."),
         ("1,038 runs it and is well, 2 never woke up", "1,038 läuft gut, 2 ist nie aufgewacht"),
         ("nothing of ours", "nothing of ours"),
+        ("hall is away for 3 d", "hall is away for 3 d"),  # its translation names another value
+        ("Held by snow for long", "Held by snow for long"),  # its translation is no format
         ("", ""),
         ("Runs " + "x" * 5000, "Runs " + "x" * 5000),
     ],

@@ -24,7 +24,7 @@ class Need(StrEnum):
 class Standing(StrEnum):
     """What a device is; several may hold at once."""
 
-    ON_TARGET = "on-target"  # it runs what it should: its target, or else what was last ordered for it
+    ON_TARGET = "on-target"  # it runs its target: what was ordered for it, or what a rollout brings
     BEHIND = "behind"  # it should run something else
     UPDATING = "updating"  # something was offered to it, and that has not ended
     WAITING = "waiting"  # something is queued for it

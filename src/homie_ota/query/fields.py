@@ -56,7 +56,7 @@ FIELDS: dict[str, Field] = {
     "type": Field("text", "type of the device, or of one of its nodes"),
     "is": Field(
         "word",
-        "how it stands: `on-target` runs what it should (its target, or else what was last ordered), `behind` does "
+        "how it stands: `on-target` runs its target (what was ordered, or a rollout brings), `behind` does "
         "not; `updating`, `waiting`, `asleep`, `away`, `awake`",
         tuple(Standing),
     ),

@@ -79,7 +79,15 @@ class _Sentences:
             match = each.find.fullmatch(sentence)
             if match:
                 values = {name: self._whole(value, depth - 1) for name, value in match.groupdict().items()}
-                return each.translation % values
+                return _filled_in(each.translation, values)
+        return None
+
+
+def _filled_in(translation: str, values: Mapping[str, str]) -> str | None:
+    """None for a translation that names a value which is not there: a slip in a catalogue costs no page."""
+    try:
+        return translation % values
+    except (KeyError, TypeError, ValueError):
         return None
 
 
